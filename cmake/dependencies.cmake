@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: Apache-2.0
+# Libraries, all from Debian's packages (docs/dependencies.md says why each). `./dev` installs them.
+
+find_package(Threads REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
+find_package(fmt 9 REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(CARES REQUIRED IMPORTED_TARGET libcares)
+if(CLAVIGER_TESTS)
+  find_package(GTest REQUIRED)
+endif()
