@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "crypto/hash.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/kdf.h>
+#include <openssl/params.h>
+
+#include <cstdint>
+
+#include "base/check.h"
+
+namespace claviger::crypto {
+namespace {
+
+// Fetched once and kept to the end of the process: fetching costs more than hashing.
+EVP_MD* sha256() noexcept {
+  static EVP_MD* const algorithm = ::EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  CLV_CHECK(algorithm != nullptr);
+  return algorithm;
+}
+
+EVP_MAC* hmac() noexcept {
+  static EVP_MAC* const algorithm = ::EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+  CLV_CHECK(algorithm != nullptr);
+  return algorithm;
+}
+
+EVP_KDF* hkdf() noexcept {
+  static EVP_KDF* const algorithm = ::EVP_KDF_fetch(nullptr, "HKDF", nullptr);
+  CLV_CHECK(algorithm != nullptr);
+  return algorithm;
+}
+
+template <auto Free>
+struct Freer {
+  template <class T>
+  void operator()(T* context) const noexcept {
+    Free(context);
+  }
+};
+using DigestContext = std::unique_ptr<EVP_MD_CTX, Freer<::EVP_MD_CTX_free>>;
+using MacContext = std::unique_ptr<EVP_MAC_CTX, Freer<::EVP_MAC_CTX_free>>;
+using KdfContext = std::unique_ptr<EVP_KDF_CTX, Freer<::EVP_KDF_CTX_free>>;
+
+// OpenSSL's parameters are not const, and may not be null even where they are empty.
+OSSL_PARAM octets(const char* name, std::span<const std::byte> data) noexcept {
+  static std::byte nothing{};
+  std::byte* const start = data.empty() ? &nothing : const_cast<std::byte*>(data.data());
+  return ::OSSL_PARAM_construct_octet_string(name, start, data.size());
+}
+
+OSSL_PARAM digest_name() noexcept {
+  static char name[] = "SHA256";
+  return ::OSSL_PARAM_construct_utf8_string(OSSL_ALG_PARAM_DIGEST, name, sizeof(name) - 1);
+}
+
+}  // namespace
+
+// Copying an initialised context is the cheapest way to begin anew that OpenSSL 3.0 has: initialising
+// again takes 0.03 us more. Either allocates once.
+struct Sha256::Context {
+  DigestContext initial{::EVP_MD_CTX_new()};
+  DigestContext working{::EVP_MD_CTX_new()};
+
+  Context() { CLV_CHECK(initial && working && ::EVP_DigestInit_ex2(initial.get(), sha256(), nullptr) == 1); }
+
+  void begin() noexcept { CLV_CHECK(::EVP_MD_CTX_copy_ex(working.get(), initial.get()) == 1); }
+  void add(std::span<const std::byte> data) noexcept {
+    CLV_CHECK(::EVP_DigestUpdate(working.get(), data.data(), data.size()) == 1);
+  }
+  Sha256Digest end() noexcept {
+    Sha256Digest digest;
+    CLV_CHECK(::EVP_DigestFinal_ex(working.get(), reinterpret_cast<unsigned char*>(digest.data()), nullptr) == 1);
+    return digest;
+  }
+};
+
+Sha256::Sha256() : context_(std::make_unique<Context>()) {}
+Sha256::~Sha256() = default;
+Sha256::Sha256(Sha256&&) noexcept = default;
+Sha256& Sha256::operator=(Sha256&&) noexcept = default;
+
+Sha256Digest Sha256::digest(std::span<const std::byte> data) noexcept {
+  context_->begin();
+  context_->add(data);
+  return context_->end();
+}
+
+Sha256Digest Sha256::digest(std::string_view text) noexcept { return digest(std::as_bytes(std::span(text))); }
+
+Sha256Digest Sha256::digest_parts(std::span<const std::string_view> parts) noexcept {
+  context_->begin();
+  for (const std::string_view part : parts) {
+    std::array<std::byte, 8> length;
+    for (std::size_t i = 0; i < length.size(); ++i) length[i] = static_cast<std::byte>(part.size() >> (56 - 8 * i) & 0xff);
+    context_->add(length);
+    context_->add(std::as_bytes(std::span(part)));
+  }
+  return context_->end();
+}
+
+bool equal_constant_time(std::span<const std::byte> a, std::span<const std::byte> b) noexcept {
+  return a.size() == b.size() && ::CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+Sha256Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> data) noexcept {
+  const MacContext context(::EVP_MAC_CTX_new(hmac()));
+  const OSSL_PARAM parameters[] = {digest_name(), ::OSSL_PARAM_construct_end()};
+  static constexpr unsigned char kNothing = 0;
+  // An empty key must still be a pointer, else OpenSSL takes it for "the key of before".
+  const unsigned char* const key_start = key.empty() ? &kNothing : reinterpret_cast<const unsigned char*>(key.data());
+  CLV_CHECK(context && ::EVP_MAC_init(context.get(), key_start, key.size(), parameters) == 1);
+  CLV_CHECK(::EVP_MAC_update(context.get(), reinterpret_cast<const unsigned char*>(data.data()), data.size()) == 1);
+  Sha256Digest digest;
+  std::size_t size = 0;
+  CLV_CHECK(::EVP_MAC_final(context.get(), reinterpret_cast<unsigned char*>(digest.data()), &size, digest.size()) == 1);
+  CLV_CHECK(size == digest.size());
+  return digest;
+}
+
+void hkdf_sha256(std::span<const std::byte> key, std::span<const std::byte> salt, std::string_view info,
+                 std::span<std::byte> out) noexcept {
+  CLV_CHECK(out.size() <= 255 * sizeof(Sha256Digest));
+  if (out.empty()) return;
+  const KdfContext context(::EVP_KDF_CTX_new(hkdf()));
+  const OSSL_PARAM parameters[] = {digest_name(), octets(OSSL_KDF_PARAM_KEY, key), octets(OSSL_KDF_PARAM_SALT, salt),
+                                   octets(OSSL_KDF_PARAM_INFO, std::as_bytes(std::span(info))),
+                                   ::OSSL_PARAM_construct_end()};
+  CLV_CHECK(context && ::EVP_KDF_derive(context.get(), reinterpret_cast<unsigned char*>(out.data()), out.size(),
+                                        parameters) == 1);
+}
+
+}  // namespace claviger::crypto

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string_view>
+
+namespace claviger::crypto {
+
+using Sha256Digest = std::array<std::byte, 32>;
+
+// SHA-256 (FIPS 180-4) with a context that is kept, which halves the cost of a fresh one.
+// Threads: one at a time; each worker has its own.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+
+  Sha256Digest digest(std::span<const std::byte> data) noexcept;
+  Sha256Digest digest(std::string_view text) noexcept;
+  // Of the parts one after the other, each preceded by its length (8 bytes, big-endian): no two lists of
+  // parts have the same input.
+  Sha256Digest digest_parts(std::span<const std::string_view> parts) noexcept;
+
+ private:
+  struct Context;
+  std::unique_ptr<Context> context_;
+};
+
+// Time depends on the size alone. False when sizes differ.
+bool equal_constant_time(std::span<const std::byte> a, std::span<const std::byte> b) noexcept;
+
+// HMAC-SHA-256 (RFC 2104, FIPS 198-1).
+Sha256Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> data) noexcept;
+
+// HKDF-SHA-256 (RFC 5869), extract and expand. Requires: out.size() <= 255 * 32.
+void hkdf_sha256(std::span<const std::byte> key, std::span<const std::byte> salt, std::string_view info,
+                 std::span<std::byte> out) noexcept;
+
+}  // namespace claviger::crypto
