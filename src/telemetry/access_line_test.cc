@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "telemetry/access_line.h"
+
+namespace claviger::telemetry {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr WallTime kNewYear{std::chrono::sys_days(std::chrono::year(2026) / 1 / 1)};
+
+AccessRecord full_record() {
+  return {.time = kNewYear + 1234567us,
+          .request_id = "0190b5f0c0de",
+          .principal = "billing-service",
+          .key_id = "7f3k9x2m",
+          .address = "192.0.2.7",
+          .upstream = "openai",
+          .method = "POST",
+          .path = "/v1/chat/completions",
+          .status = 200,
+          .code = "ok",
+          .grant = "billing-openai",
+          .credential = "openai-main",
+          .bytes_in = 512,
+          .bytes_out = UINT64_MAX,
+          .duration = 1'250us,
+          .reused = true};
+}
+
+std::string line_of(const AccessRecord& record) {
+  TimestampWriter timestamps;
+  std::array<char, kAccessLineMax> buffer;
+  const std::size_t size = write_access_line(buffer, record, timestamps);
+  EXPECT_LE(size, kAccessLineMax);
+  return {buffer.data(), size};
+}
+
+TEST(AccessLine, HasEveryMemberInFixedOrder) {
+  EXPECT_EQ(line_of(full_record()),
+            R"({"time":"2026-01-01T00:00:01.234Z","request_id":"0190b5f0c0de","principal":"billing-service",)"
+            R"("key_id":"7f3k9x2m","address":"192.0.2.7","upstream":"openai","method":"POST",)"
+            R"("path":"/v1/chat/completions","status":200,"code":"ok","grant":"billing-openai",)"
+            R"("credential":"openai-main","bytes_in":512,"bytes_out":18446744073709551615,)"
+            R"("duration_us":1250,"reused":true})"
+            "\n");
+}
+
+TEST(AccessLine, LeavesOutEmptyTexts) {
+  EXPECT_EQ(line_of({.time = kNewYear, .duration = -1us}),
+            R"({"time":"2026-01-01T00:00:00.000Z","status":0,"bytes_in":0,"bytes_out":0,"duration_us":0,"reused":false})"
+            "\n");
+}
+
+TEST(AccessLine, EscapesWhateverIsInATextInAPath) {
+  AccessRecord record = full_record();
+  record.principal = "a\"b";
+  record.path = "/a\nb\\\x1b\xff/caf\xc3\xa9";
+  const std::string line = line_of(record);
+  EXPECT_THAT(line, ::testing::HasSubstr(R"("principal":"a\"b",)"));
+  EXPECT_THAT(line, ::testing::HasSubstr("\"path\":\"/a\\nb\\\\\\u001b\xef\xbf\xbd/caf\xc3\xa9\","));
+  EXPECT_EQ(std::ranges::count(line, '\n'), 1);
+}
+
+TEST(AccessLine, CutsThePathWhereTheLineWouldGetTooLong) {
+  AccessRecord record = full_record();
+  const std::string longest(7'000, 'x');
+  record.path = longest;
+  EXPECT_THAT(line_of(record), ::testing::HasSubstr(longest + "\",\"status\""));
+
+  const std::string endless(100'000, 'x');
+  record.path = endless;
+  const std::string line = line_of(record);
+  EXPECT_THAT(line, ::testing::HasSubstr("xxxx[cut]\",\"status\":200,"));
+  EXPECT_THAT(line, ::testing::EndsWith("\"reused\":true}\n"));
+  EXPECT_GT(line.size(), 7'000U);
+}
+
+TEST(AccessLine, IsBoundedWhateverTheRecordSays) {
+  const std::string text(20'000, '\x01');
+  const std::string_view v = text;
+  AccessRecord record{.time = WallTime::max(), .request_id = v, .principal = v, .key_id = v, .address = v, .upstream = v,
+                      .method = v, .path = v, .status = UINT_MAX, .code = v, .grant = v, .credential = v,
+                      .bytes_in = UINT64_MAX, .bytes_out = UINT64_MAX, .duration = std::chrono::microseconds::max()};
+  const std::string line = line_of(record);
+  EXPECT_THAT(line, ::testing::EndsWith("\"reused\":false}\n"));
+  EXPECT_THAT(line, ::testing::HasSubstr("\\u0001[cut]\",\"status\":4294967295,"));
+  // Escapes are never cut apart.
+  for (std::size_t i = 0; (i = line.find('\\', i)) != std::string::npos; i += 6) EXPECT_EQ(line.substr(i, 6), "\\u0001");
+}
+
+TEST(TimestampWriter, FollowsTheCalendar) {
+  TimestampWriter timestamps;
+  const auto written = [&](WallTime time) {
+    std::string text(TimestampWriter::kSize, ' ');
+    timestamps.write(text.data(), time);
+    return text;
+  };
+  EXPECT_EQ(written(kNewYear), "2026-01-01T00:00:00.000Z");
+  EXPECT_EQ(written(kNewYear + 999'999us), "2026-01-01T00:00:00.999Z");
+  EXPECT_EQ(written(kNewYear + 1s), "2026-01-01T00:00:01.000Z");
+  EXPECT_EQ(written(kNewYear - 1us), "2025-12-31T23:59:59.999Z");
+  EXPECT_EQ(written(kNewYear - 1us), "2025-12-31T23:59:59.999Z");
+  EXPECT_EQ(written(WallTime{}), "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(written(WallTime{-1ms}), "1969-12-31T23:59:59.999Z");
+  EXPECT_EQ(written(WallTime{std::chrono::sys_days(std::chrono::year(2028) / 2 / 29)} + 13h + 7min), "2028-02-29T13:07:00.000Z");
+}
+
+}  // namespace
+}  // namespace claviger::telemetry

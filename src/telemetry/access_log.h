@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "telemetry/metrics.h"
+
+namespace claviger::telemetry {
+
+// One call, for its line in the access log. All views live until append() returns. No query, no header
+// values, no bodies: a path is the most that is said of a request.
+struct AccessRecord {
+  WallTime time{};
+  std::string_view request_id;
+  std::string_view principal;  // empty when unauthenticated
+  std::string_view key_id;
+  std::string_view address;    // the caller's, without port
+  std::string_view upstream;   // empty when none was resolved
+  std::string_view method;
+  std::string_view path;       // canonical path as sent by the caller, without query; empty if not canonical
+  unsigned status = 0;
+  std::string_view code;       // "ok" for relayed answers, else the error code
+  std::string_view grant;      // the grant that decided, empty for none
+  std::string_view credential; // name of the credential that was attached, empty for none
+  std::uint64_t bytes_in = 0;  // of the request body
+  std::uint64_t bytes_out = 0; // of the answer's body
+  std::chrono::microseconds duration{};
+  bool reused = false;         // an upstream connection from the pool
+};
+
+// The file end: a thread of its own writes what workers hand over, so that a slow disk or a full pipe
+// never blocks a request. A convenience for operators; the record that must not lose a line is the audit
+// log. When the writer falls behind by eight buffers a worker, lines are dropped and counted
+// (Counter::kAccessLogDropped).
+//
+// Owns: its thread and, when it opened a file, the descriptor.
+class AccessLogWriter {
+ public:
+  // `target`: "stdout", "stderr", "off", or "file:PATH" (appended to, made 0640).
+  static Result<std::unique_ptr<AccessLogWriter>> open(std::string_view target);
+  ~AccessLogWriter();  // writes out what is queued, bounded by 2 s
+  AccessLogWriter(const AccessLogWriter&) = delete;
+  AccessLogWriter& operator=(const AccessLogWriter&) = delete;
+
+  bool is_off() const noexcept;
+  // Opens the file anew (after rotation). On failure goes on with the old one.
+  Result<void> reopen();
+
+ private:
+  friend class AccessLog;
+  struct State;
+  explicit AccessLogWriter(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// The worker end: formats lines into a 64 KiB buffer that is handed over when full, or when flush() is
+// called (workers do, once a second). No allocation and no system call in append().
+// Threads: its worker's. The writer outlives it.
+class AccessLog {
+ public:
+  AccessLog(AccessLogWriter& writer, WorkerMetrics& metrics);
+  ~AccessLog();  // flushes
+
+  void append(const AccessRecord& record) noexcept;
+  void flush() noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace claviger::telemetry
