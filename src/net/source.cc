@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/source.h"
+
+#include <unistd.h>
+
+#include <utility>
+
+namespace claviger::net {
+
+Result<std::unique_ptr<Source>> Source::create(Loop& loop, int fd) {
+  std::unique_ptr<Source> source(new Source(loop, fd));
+  CLV_TRY_VOID(loop.add(fd, Trigger::kEdge, *source));
+  return source;
+}
+
+Source::~Source() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+void Source::retire(std::unique_ptr<Source> source) noexcept {
+  if (!source) return;
+  Loop& loop = source->loop_;
+  loop.remove(source->fd_);
+  ::close(std::exchange(source->fd_, -1));
+  loop.deadlines().clear(*source);
+  source->reader_ = source->writer_ = {};
+  source->watcher_ = nullptr;
+  loop.bury(std::move(source));
+}
+
+void Source::forget(Waiter& waiter) noexcept {
+  if (reader_.waiter == &waiter) reader_ = {};
+  if (writer_.waiter == &waiter) writer_ = {};
+}
+
+void Source::set_deadline(Monotonic at) noexcept {
+  deadline_ = at;
+  loop_.deadlines().set(*this, at);
+}
+
+void Source::rearm() noexcept {
+  // The wheel drops a deadline when it fires; somebody who waits past one must still be woken.
+  if (deadline_ != Deadline::kNever && Deadline::at() == Deadline::kNever) loop_.deadlines().set(*this, deadline_);
+}
+
+void Source::wait_as_reader(Waiter& waiter, Direction direction) noexcept {
+  reader_ = {&waiter, direction};
+  rearm();
+}
+
+void Source::wait_as_writer(Waiter& waiter, Direction direction) noexcept {
+  writer_ = {&waiter, direction};
+  rearm();
+}
+
+void Source::wake(Waiting& waiting, Wakeup why) noexcept {
+  if (waiting.waiter != nullptr) std::exchange(waiting.waiter, nullptr)->on_wakeup(why);
+}
+
+// Each wake-up may run far enough to retire this source; it stays in memory to the end of the batch,
+// with nobody left to wake.
+void Source::on_events(Events events) noexcept {
+  if (fd_ < 0) return;
+  readable_ |= events.readable;
+  writable_ |= events.writable;
+  half_closed_ |= events.half_closed;
+  broken_ |= events.broken;
+  if (reader_.wants(events)) wake(reader_, Wakeup::kReady);
+  if (writer_.wants(events)) wake(writer_, Wakeup::kReady);
+  if (broken_ && watcher_ != nullptr) std::exchange(watcher_, nullptr)->on_hangup();
+}
+
+void Source::on_deadline() noexcept {
+  // Both directions at once would need this object to survive the first; retire() sees to that only
+  // within a batch, and the sweep is part of one.
+  wake(reader_, Wakeup::kTimeout);
+  wake(writer_, Wakeup::kTimeout);
+}
+
+void Source::cancel() noexcept {
+  cancelled_ = true;
+  wake(reader_, Wakeup::kCancelled);
+  wake(writer_, Wakeup::kCancelled);
+}
+
+}  // namespace claviger::net

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/tls_context.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "base/check.h"
+
+namespace claviger::net {
+namespace {
+
+Error tls_error(const std::string& what) {
+  const char* reason = ERR_reason_error_string(ERR_peek_last_error());
+  return Error::formatted(Code::kInvalid, Blame::kOperator, what + (reason != nullptr ? std::string(": ") + reason : std::string()));
+}
+
+// What both ends have in common.
+SSL_CTX* make_context(const SSL_METHOD* method) {
+  SSL_CTX* context = SSL_CTX_new(method);
+  CLV_CHECK(context != nullptr);
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CLEANSE_PLAINTEXT);
+  SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_read_ahead(context, 1);
+  SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
+  return context;
+}
+
+int choose_http1(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* offered, unsigned size, void*) {
+  static constexpr std::array<unsigned char, 9> kHttp1{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+  unsigned char* chosen = nullptr;
+  if (SSL_select_next_proto(&chosen, out_size, kHttp1.data(), kHttp1.size(), offered, size) != OPENSSL_NPN_NEGOTIATED)
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
+  *out = chosen;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+}  // namespace
+
+// --- Server --------------------------------------------------------------------------------------
+
+ServerTls::~ServerTls() { SSL_CTX_free(context_); }
+
+Result<std::shared_ptr<const ServerTls>> ServerTls::create(const std::string& certificate_file, const std::string& key_file) {
+  ERR_clear_error();
+  SSL_CTX* context = make_context(TLS_server_method());
+  std::shared_ptr<const ServerTls> tls(new ServerTls(context));
+  SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_max_early_data(context, 0);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);  // tickets alone
+  SSL_CTX_set_num_tickets(context, 1);
+  static constexpr std::array<unsigned char, 8> kSessionContext{'c', 'l', 'a', 'v', 'i', 'g', 'e', 'r'};
+  SSL_CTX_set_session_id_context(context, kSessionContext.data(), kSessionContext.size());
+  SSL_CTX_set_alpn_select_cb(context, choose_http1, nullptr);
+  if (SSL_CTX_use_certificate_chain_file(context, certificate_file.c_str()) != 1)
+    return tls_error(certificate_file + ": not a readable PEM certificate chain");
+  if (SSL_CTX_use_PrivateKey_file(context, key_file.c_str(), SSL_FILETYPE_PEM) != 1)
+    return tls_error(key_file + ": not a readable PEM private key, or not that of the certificate");
+  if (SSL_CTX_check_private_key(context) != 1) return tls_error(key_file + ": the key is not that of the certificate");
+  return tls;
+}
+
+// --- Client --------------------------------------------------------------------------------------
+
+struct ClientTls::Session {
+  SSL_SESSION* last = nullptr;
+  ~Session() { SSL_SESSION_free(last); }
+};
+
+namespace {
+
+// A context is shared by all workers, a session is one worker's: the stream's app data leads to the latter.
+int remember_session(SSL* ssl, SSL_SESSION* session) {
+  auto* tls = static_cast<ClientTls*>(SSL_get_app_data(ssl));
+  if (tls == nullptr) return 0;
+  tls->remember(session);
+  return 1;  // the reference is ours now
+}
+
+}  // namespace
+
+ClientTls::ClientTls(ssl_ctx_st* context, ClientTlsOptions options)
+    : context_(context), options_(std::move(options)), session_(std::make_unique<Session>()) {}
+
+ClientTls::~ClientTls() { SSL_CTX_free(context_); }
+
+std::shared_ptr<ClientTls> ClientTls::clone() const {
+  SSL_CTX_up_ref(context_);
+  return std::shared_ptr<ClientTls>(new ClientTls(context_, options_));
+}
+
+Result<std::shared_ptr<ClientTls>> ClientTls::create(ClientTlsOptions options) {
+  ERR_clear_error();
+  SSL_CTX* context = make_context(TLS_client_method());
+  std::shared_ptr<ClientTls> tls(new ClientTls(context, std::move(options)));
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(context, remember_session);
+  static constexpr std::array<unsigned char, 9> kHttp1{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+  SSL_CTX_set_alpn_protos(context, kHttp1.data(), kHttp1.size());
+  if (tls->options_.ca_file.empty()) {
+    if (SSL_CTX_set_default_verify_paths(context) != 1) return tls_error("the system's certificate store cannot be read");
+  } else if (SSL_CTX_load_verify_file(context, tls->options_.ca_file.c_str()) != 1) {
+    return tls_error(tls->options_.ca_file + ": not a readable file of PEM certificates");
+  }
+  return tls;
+}
+
+void apply_client_settings(ssl_st* ssl, ClientTls& tls) {
+  const ClientTlsOptions& options = tls.options();
+  if (options.name_is_ip) {
+    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), options.server_name.c_str());
+  } else {
+    SSL_set_tlsext_host_name(ssl, options.server_name.c_str());
+    SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    CLV_CHECK(SSL_set1_host(ssl, options.server_name.c_str()) == 1);
+  }
+  tls.resume(ssl);
+}
+
+void ClientTls::resume(ssl_st* ssl) {
+  if (session_->last != nullptr) SSL_set_session(ssl, session_->last);
+}
+
+void ClientTls::remember(ssl_session_st* session) {
+  SSL_SESSION_free(session_->last);
+  session_->last = session;
+}
+
+}  // namespace claviger::net
