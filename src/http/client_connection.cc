@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/client_connection.h"
+
+#include <utility>
+
+namespace claviger::http {
+namespace {
+
+// What a failure of the socket means when the peer is an upstream.
+Error as_upstream_error(Error error) {
+  switch (error.code()) {
+    case Code::kTimeout: return Error(Code::kUpstreamTimeout, Blame::kUpstream, "the upstream took too long");
+    case Code::kClosed: return Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream closed the connection");
+    case Code::kIo: return Error(Code::kUpstreamFailed, Blame::kUpstream, "the connection to the upstream broke");
+    default: return error;
+  }
+}
+
+}  // namespace
+
+net::Task<Result<void>> ClientConnection::send(std::string_view bytes, std::chrono::milliseconds limit) {
+  answer_began_ = false;
+  stream_->set_deadline_after(limit);
+  auto sent = co_await stream_->write_all(bytes);
+  if (!sent.has_value()) co_return as_upstream_error(std::move(sent).error());
+  co_return ok();
+}
+
+net::Task<Result<void>> ClientConnection::read_head(Method request_method, const HeadLimits& limits,
+                                                    std::chrono::milliseconds limit) {
+  scanner_.reset();
+  in_.compact();
+  stream_->set_deadline_after(limit);
+  for (;;) {
+    if (!in_.is_empty()) {
+      answer_began_ = true;
+      const std::size_t size = CLV_CO_TRY(scanner_.scan(in_.filled(), limits, Blame::kUpstream));
+      if (size > 0) {
+        CLV_CO_TRY_VOID(parse_response_head(in_.filled().substr(0, size), limits, request_method, head_));
+        in_.consume(size);
+        break;
+      }
+    }
+    const std::span<char> room = in_.room();
+    if (room.empty()) co_return Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream's answer has too large a head");
+    auto got = co_await stream_->read(room);
+    if (!got.has_value()) co_return as_upstream_error(std::move(got).error());
+    if (*got == 0) co_return Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream closed the connection before it answered");
+    in_.added(*got);
+  }
+  keep_alive_ = head_.keep_alive;
+  body_ = BodyReader(head_.framing, head_.content_length, Blame::kUpstream);
+  co_return ok();
+}
+
+Result<std::string_view> ClientConnection::take_piece() {
+  while (!body_.is_done() && !in_.is_empty()) {
+    const BodyReader::Step step = CLV_TRY(body_.next(in_.filled()));
+    in_.consume(step.consumed);
+    if (!step.data.empty()) return step.data;
+  }
+  return std::string_view();
+}
+
+Result<std::string_view> ClientConnection::take_buffered_body() { return take_piece(); }
+
+net::Task<Result<std::string_view>> ClientConnection::read_body(std::chrono::milliseconds limit) {
+  for (;;) {
+    const auto piece = take_piece();
+    if (!piece.has_value() || !piece->empty() || body_.is_done()) co_return piece;
+    in_.compact();
+    stream_->set_deadline_after(limit);
+    auto got = co_await stream_->read(in_.room());
+    if (!got.has_value()) co_return as_upstream_error(std::move(got).error());
+    if (*got == 0) {
+      CLV_CO_TRY_VOID(body_.end_of_input());
+      co_return std::string_view();
+    }
+    in_.added(*got);
+  }
+}
+
+bool ClientConnection::finish(bool request_was_sent) noexcept {
+  const bool clean = request_was_sent && keep_alive_ && body_.is_done() && in_.is_empty() && !stream_->has_buffered() &&
+                     !stream_->is_finished() && !stream_->source().is_cancelled();
+  in_.release();
+  stream_->set_deadline(net::Deadline::kNever);
+  return clean;
+}
+
+}  // namespace claviger::http

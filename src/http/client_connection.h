@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string_view>
+
+#include "http/body.h"
+#include "http/message.h"
+#include "http/parser.h"
+#include "net/buffer.h"
+#include "net/stream.h"
+#include "net/task.h"
+
+namespace claviger::http {
+
+// One connection to an upstream: a request out, its answer in, and again if all went well.
+//
+// Owns: the stream, and a buffer while an answer is read.
+// Threads: its loop's. Secrets: the buffer is wiped when given back.
+class ClientConnection {
+ public:
+  ClientConnection(std::unique_ptr<net::Stream> stream, net::BufferPool& buffers) noexcept
+      : stream_(std::move(stream)), in_(buffers) {}
+
+  net::Stream& stream() noexcept { return *stream_; }
+
+  // kUpstreamFailed when the peer closes or resets, kUpstreamTimeout, kCancelled.
+  net::Task<Result<void>> send(std::string_view bytes, std::chrono::milliseconds limit);
+
+  // Reads the next head (interim ones included: look at status). `limit` is for all of it. head()'s views hold until
+  // the next read. answer_began() tells whether a byte of it came.
+  net::Task<Result<void>> read_head(Method request_method, const HeadLimits& limits, std::chrono::milliseconds limit);
+  const ResponseHead& head() const noexcept { return head_; }
+  bool answer_began() const noexcept { return answer_began_; }
+
+  // Requires: read_head() gave a final head. The next piece of the body, a view that holds until the next call;
+  // empty at the end.
+  net::Task<Result<std::string_view>> read_body(std::chrono::milliseconds limit);
+  // The same without waiting: empty when nothing is buffered.
+  Result<std::string_view> take_buffered_body();
+  bool body_is_done() const noexcept { return body_.is_done(); }
+
+  // The exchange is over. True when the connection may carry another: the answer was whole, the peer agreed,
+  // and not one byte more has come.
+  bool finish(bool request_was_sent) noexcept;
+  // Of a pooled connection: still open, and nothing has come unasked.
+  bool is_fresh() const noexcept { return !stream_->is_finished() && !stream_->has_buffered(); }
+
+ private:
+  Result<std::string_view> take_piece();
+
+  std::unique_ptr<net::Stream> stream_;
+  net::Buffer in_;
+  HeadScanner scanner_;
+  ResponseHead head_;
+  BodyReader body_;
+  bool keep_alive_ = false;
+  bool answer_began_ = false;
+};
+
+}  // namespace claviger::http

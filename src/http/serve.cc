@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/serve.h"
+
+#include <utility>
+
+namespace claviger::http {
+namespace {
+
+bool can_be_answered(Code code) noexcept {
+  return code == Code::kBadRequest || code == Code::kHeadTooLarge || code == Code::kTooLarge;
+}
+
+}  // namespace
+
+net::Task<void> serve(ServerConnection& connection, Handler& handler) {
+  for (;;) {
+    auto more = co_await connection.read_head();
+    if (!more.has_value()) {
+      if (!can_be_answered(more.error().code())) co_return;
+      connection.close_after_answer();
+      co_await handler.refuse(connection, std::move(more).error());
+      co_await connection.close_gracefully();
+      co_return;
+    }
+    if (!*more) break;
+    co_await handler.handle(connection);
+    if (connection.is_aborted()) co_return;
+    if (!co_await connection.finish_request()) break;
+  }
+  co_await connection.close_gracefully();
+}
+
+}  // namespace claviger::http

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "http/body.h"
+#include "http/head_writer.h"
+#include "http/message.h"
+#include "http/parser.h"
+#include "http/problem.h"
+#include "net/buffer.h"
+#include "net/endpoint.h"
+#include "net/stream.h"
+#include "net/task.h"
+#include "telemetry/metrics.h"
+
+namespace claviger::http {
+
+struct ServerLimits {
+  HeadLimits head;
+  std::uint64_t body = std::uint64_t{1} << 30;
+  std::chrono::milliseconds head_timeout{std::chrono::seconds(30)};       // from a head's first byte to its last
+  std::chrono::milliseconds idle_timeout{std::chrono::seconds(75)};       // between requests
+  std::chrono::milliseconds body_idle_timeout{std::chrono::seconds(60)};  // between two reads, or writes, of a body
+};
+
+// One caller's connection: requests in, answers out, one after the other.
+//
+// Owns: the stream and the buffers that are in use; an idle connection holds none.
+// Threads: its loop's. Secrets: buffers are wiped when given back.
+class ServerConnection {
+ public:
+  ServerConnection(std::unique_ptr<net::Stream> stream, net::Endpoint peer, net::BufferPool& buffers,
+                   const ServerLimits& limits, telemetry::WorkerMetrics& metrics) noexcept;
+
+  const net::Endpoint& peer() const noexcept { return peer_; }
+  std::string_view peer_text() const noexcept { return peer_text_; }
+  net::Stream& stream() noexcept { return *stream_; }
+  bool is_tls() const noexcept { return stream_->is_tls(); }
+
+  // --- The request ---
+
+  // Waits for the next one. False: the caller left between requests, was idle for too long, or stop_when_idle()
+  // was called. kBadRequest or kHeadTooLarge when it cannot be read (answer it, then close); kTimeout when it came too slowly;
+  // other errors: the connection is gone.
+  net::Task<Result<bool>> read_head();
+  const RequestHead& head() const noexcept { return head_; }  // until finish_request()
+  Monotonic head_began() const noexcept { return head_began_; }
+
+  // The next piece of the body, empty at its end; a view that holds until the next call. kBadRequest, kTooLarge, kTimeout, kClosed.
+  net::Task<Result<std::string_view>> read_body();
+  // What of the body has been received already, taken without waiting: empty when nothing is there. Same errors.
+  Result<std::string_view> take_buffered_body();
+  bool body_is_done() const noexcept { return body_.is_done(); }
+  std::uint64_t body_bytes() const noexcept { return body_.total(); }
+
+  // --- The answer ---
+
+  // Puts bytes of the answer in line; they leave when the buffer is full or with flush().
+  net::Task<Result<void>> write(std::string_view text);
+  bool try_write(std::string_view text);  // write() without a task, when it fits; false: nothing was taken
+  net::Task<Result<void>> flush();
+  // Room for a head, put together in place: give the writer's size to wrote(). Requires: nothing in line.
+  std::span<char> head_room();
+  void wrote(std::size_t size) noexcept { out_.added(size); answer_began_ = true; }
+  void wrote_interim(std::size_t size) noexcept { out_.added(size); }
+  bool answer_began() const noexcept { return answer_began_; }
+
+  // Ends a read_body() that waits, with kCancelled.
+  void interrupt_body() noexcept { stream_->source().interrupt_reader(); }
+
+  // Whether the connection may serve another request after this answer. Once false it stays so.
+  bool keeps_alive() const noexcept { return keep_alive_; }
+  void close_after_answer() noexcept { keep_alive_ = false; }
+  // The answer is whole. Reads away a small rest of the request's body, so that the next request can be read;
+  // a large one costs the connection. False: close now, gracefully.
+  net::Task<bool> finish_request();
+  // Lets the caller read what was sent before the connection goes: half-closes, then reads until the caller
+  // closes, 2 s and 1 MiB at the most (RFC 9112 section 9.6).
+  net::Task<void> close_gracefully();
+  // The answer was cut short: reset, so that it cannot look whole.
+  void abort() noexcept;
+  bool is_aborted() const noexcept { return aborted_; }
+
+  // Closes the connection as soon as no request is in flight (drain).
+  void stop_when_idle() noexcept;
+  // Ends whatever it waits for, at once.
+  void cancel() noexcept { stream_->cancel(); }
+
+ private:
+  net::Task<Result<bool>> wait_for_first_byte();
+  Result<std::string_view> take_piece();
+  Result<void> check_body_limit() const;
+
+  std::unique_ptr<net::Stream> stream_;
+  net::Endpoint peer_;
+  std::string peer_text_;
+  const ServerLimits& limits_;
+  telemetry::WorkerMetrics& metrics_;
+  net::Buffer head_buffer_;  // what head_'s views point into, while a body is read
+  net::Buffer in_;
+  net::Buffer out_;
+  HeadScanner scanner_;
+  RequestHead head_;
+  BodyReader body_;
+  Monotonic head_began_{};
+  bool head_in_input_ = false;  // head_ still points into in_
+  bool idle_ = true;
+  bool stopping_ = false;
+  bool keep_alive_ = true;
+  bool answer_began_ = false;
+  bool aborted_ = false;
+};
+
+}  // namespace claviger::http
