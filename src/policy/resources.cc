@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "policy/resources.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/parse.h"
+#include "identity/api_key.h"
+#include "policy/field_readers.h"
+#include "policy/upstream_resource.h"
+
+namespace claviger::policy {
+namespace {
+
+using base::Document;
+using base::invalid_at;
+using base::ObjectReader;
+
+constexpr std::size_t kMaxRoles = 32;
+constexpr std::size_t kMaxMethodSize = 32;
+
+bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+bool is_upper(char c) noexcept { return c >= 'A' && c <= 'Z'; }
+
+// Somebody is about to write a secret down: say where it belongs, before "unknown key" suggests another
+// spelling. The value is not looked at.
+Result<void> refuse_written_secret(const Document& map) {
+  constexpr std::array<std::string_view, 8> kSlips = {"secret", "value",  "token", "key",
+                                                      "password", "api_key", "apikey", "credential"};
+  for (const auto& [key, node] : map.entries) {
+    if (std::ranges::find(kSlips, key) == kSlips.end()) continue;
+    return invalid_at(node.place, "'" + key + "': a secret never stands in a resource file; use from: env:NAME or "
+                                              "from: file:PATH");
+  }
+  return ok();
+}
+
+Result<CredentialResource> read_credential(const Document& document) {
+  CLV_TRY_VOID(refuse_written_secret(document));
+  ObjectReader reader = CLV_TRY(ObjectReader::of(document, "credential"));
+  CredentialResource credential;
+  credential.place = document.place;
+  CLV_TRY_VOID(reader.required("kind"));
+  credential.name = CLV_TRY(required_name(reader, "name"));
+  credential.upstream = CLV_TRY(required_name(reader, "upstream"));
+  if (const Document* auth = reader.find("auth"); auth != nullptr) {
+    CLV_TRY_VOID(refuse_written_secret(*auth));
+    credential.auth = *auth;
+  }
+  credential.from = CLV_TRY(reader.optional_string("from")).value_or("");
+  CLV_TRY_VOID(reader.finish());
+  return credential;
+}
+
+Result<std::string> parse_role(std::string_view text) {
+  if (base::is_resource_name(text)) return std::string(text);
+  return Error(Code::kInvalid, Blame::kOperator, "a role is 1 to 64 of a-z, 0-9, '-', '_' and '.'");
+}
+
+Result<PrincipalResource> read_principal(const Document& document) {
+  ObjectReader reader = CLV_TRY(ObjectReader::of(document, "principal"));
+  PrincipalResource principal;
+  principal.place = document.place;
+  CLV_TRY_VOID(reader.required("kind"));
+  principal.name = CLV_TRY(required_name(reader, "name"));
+  principal.type = CLV_TRY(one_of(reader, "type", {"service", "agent", "user"}, "service"));
+  principal.roles = CLV_TRY(optional_list<std::string>(reader, "roles", &parse_role));
+  principal.disabled = CLV_TRY(reader.boolean_or("disabled", false));
+  CLV_TRY_VOID(reader.finish());
+  if (principal.roles.size() > kMaxRoles) return invalid_at(principal.place, "a principal has at most 32 roles");
+  return principal;
+}
+
+// An empty list says "none" to its reader, and would mean "all": refused.
+Result<void> refuse_empty_list(ObjectReader& reader, std::string_view key) {
+  const Document* node = reader.find(key);
+  if (node == nullptr || node->type != Document::Type::kList || !node->items.empty()) return ok();
+  return invalid_at(node->place, std::string(key) + " is an empty list; leave it out to allow all");
+}
+
+bool is_key_id(std::string_view text) noexcept {
+  return text.size() == 8 && std::ranges::all_of(text, [](char c) { return is_digit(c) || (c >= 'a' && c <= 'z'); });
+}
+
+Result<ApiKeyResource> read_api_key(const Document& document) {
+  ObjectReader reader = CLV_TRY(ObjectReader::of(document, "api_key"));
+  ApiKeyResource key;
+  key.place = document.place;
+  CLV_TRY_VOID(reader.required("kind"));
+  key.name = CLV_TRY(reader.required_string("name"));
+  if (identity::contains_api_key(key.name)) {
+    return invalid_at(key.place, "name is the <id> within clv_<id>_... alone; this looks like the key itself, which "
+                                 "should now be replaced");
+  }
+  if (!is_key_id(key.name)) return invalid_at(key.place, "name is the <id> within clv_<id>_...: 8 of 0-9 and a-z");
+  key.principal = CLV_TRY(required_name(reader, "principal"));
+  const Document* hash = CLV_TRY(reader.required("hash"));
+  const std::string hash_text = CLV_TRY(base::read_string(*hash, "hash"));
+  const auto digest = identity::parse_key_hash(hash_text);
+  if (!digest.has_value()) return invalid_at(hash->place, digest.error().what());
+  key.hash = *digest;
+  CLV_TRY_VOID(refuse_empty_list(reader, "cidrs"));
+  key.cidrs = CLV_TRY(optional_list<base::Cidr>(reader, "cidrs", &base::parse_cidr));
+  key.expires = CLV_TRY(optional_time(reader, "expires"));
+  CLV_TRY_VOID(reader.finish());
+  return key;
+}
+
+Result<std::string> parse_method(std::string_view text) {
+  if (text == "TRACE" || text == "CONNECT") {
+    return Error(Code::kInvalid, Blame::kOperator, "no grant can give TRACE or CONNECT");
+  }
+  if (text == "*") return Error(Code::kInvalid, Blame::kOperator, "leave methods out to allow all");
+  const bool is_method = !text.empty() && text.size() <= kMaxMethodSize && is_upper(text.front()) &&
+                         std::ranges::all_of(text, [](char c) { return is_upper(c) || is_digit(c) || c == '-'; });
+  if (!is_method) return Error(Code::kInvalid, Blame::kOperator, "a method is in capitals, such as GET or POST");
+  return std::string(text);
+}
+
+Result<GrantResource> read_grant(const Document& document) {
+  ObjectReader reader = CLV_TRY(ObjectReader::of(document, "grant"));
+  GrantResource grant;
+  grant.place = document.place;
+  CLV_TRY_VOID(reader.required("kind"));
+  grant.name = CLV_TRY(optional_name(reader, "name"));
+  grant.principal = CLV_TRY(optional_name(reader, "principal"));
+  grant.role = CLV_TRY(optional_name(reader, "role"));
+  grant.upstream = CLV_TRY(required_name(reader, "upstream"));
+  CLV_TRY_VOID(refuse_empty_list(reader, "methods"));
+  grant.methods = CLV_TRY(optional_list<std::string>(reader, "methods", &parse_method));
+  CLV_TRY_VOID(refuse_empty_list(reader, "paths"));
+  grant.paths = CLV_TRY(optional_list<Glob>(reader, "paths", &Glob::parse));
+  if (const Document* rate = reader.find("rate"); rate != nullptr) {
+    const std::string text = CLV_TRY(base::read_string(*rate, "rate"));
+    const auto parsed = parse_rate(text);
+    if (!parsed.has_value()) return invalid_at(rate->place, parsed.error().what());
+    grant.rate = *parsed;
+  }
+  grant.expires = CLV_TRY(optional_time(reader, "expires"));
+  CLV_TRY_VOID(reader.finish());
+  if (grant.principal.empty() == grant.role.empty()) {
+    return invalid_at(grant.place, "a grant names either a principal or a role");
+  }
+  return grant;
+}
+
+}  // namespace
+
+Result<void> add_resource(const Document& document, Resources& out) {
+  if (document.type != Document::Type::kMap) return invalid_at(document.place, "a resource is a map that begins with its kind");
+  const auto kind = std::ranges::find(document.entries, "kind", [](const auto& entry) { return std::string_view(entry.first); });
+  if (kind == document.entries.end()) {
+    return invalid_at(document.place, "a resource has a kind: upstream, credential, principal, api_key or grant");
+  }
+  const std::string name = CLV_TRY(base::read_string(kind->second, "kind"));
+  if (name == "upstream") {
+    out.upstreams.push_back(CLV_TRY(read_upstream(document)));
+  } else if (name == "credential") {
+    out.credentials.push_back(CLV_TRY(read_credential(document)));
+  } else if (name == "principal") {
+    out.principals.push_back(CLV_TRY(read_principal(document)));
+  } else if (name == "api_key") {
+    out.api_keys.push_back(CLV_TRY(read_api_key(document)));
+  } else if (name == "grant") {
+    out.grants.push_back(CLV_TRY(read_grant(document)));
+  } else {
+    return invalid_at(kind->second.place,
+                      "no kind is named '" + name + "'; there are: upstream, credential, principal, api_key, grant");
+  }
+  return ok();
+}
+
+}  // namespace claviger::policy
