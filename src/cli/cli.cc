@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+
+#include "cli/command.h"
+#include "server/version.h"
+#include "telemetry/redact.h"
+
+namespace claviger::cli {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kWrongUsage = 2;
+
+class ParserFlags final : public Flags {
+ public:
+  explicit ParserFlags(CLI::App& app) noexcept : app_(app) {}
+  void option(std::string_view name, std::string_view value_name, std::string& into, std::string_view help) override {
+    app_.add_option(std::string(name), into, std::string(help))->type_name(std::string(value_name));
+  }
+  void required(std::string_view name, std::string_view value_name, std::string& into, std::string_view help) override {
+    app_.add_option(std::string(name), into, std::string(help))->type_name(std::string(value_name))->required();
+  }
+  void repeated(std::string_view name, std::string_view value_name, std::vector<std::string>& into, std::string_view help) override {
+    app_.add_option(std::string(name), into, std::string(help))->type_name(std::string(value_name))->allow_extra_args(false);
+  }
+  void flag(std::string_view name, bool& into, std::string_view help) override { app_.add_flag(std::string(name), into, std::string(help)); }
+  void positional(std::string_view name, std::string& into, std::string_view help) override {
+    app_.add_option(std::string(name), into, std::string(help))->type_name("");
+  }
+
+ private:
+  CLI::App& app_;
+};
+
+// "key new" is `new` below `key`; the group is made when first needed.
+CLI::App& add_command(CLI::App& root, const Command& command) {
+  std::string_view path = command.path();
+  CLI::App* parent = &root;
+  if (const std::size_t space = path.find(' '); space != std::string_view::npos) {
+    const std::string group(path.substr(0, space));
+    const auto groups = root.get_subcommands([&](const CLI::App* app) { return app->get_name() == group; });
+    parent = !groups.empty() ? groups.front() : root.add_subcommand(group, "Commands about API " + group + "s")->require_subcommand(1);
+    path.remove_prefix(space + 1);
+  }
+  CLI::App* app = parent->add_subcommand(std::string(path), std::string(command.summary()));
+  app->footer("\nExamples:\n" + std::string(command.examples()));
+  return *app;
+}
+
+void complain(std::string_view what) {
+  const std::string text = "claviger: " + telemetry::redact(what) + "\n";
+  std::fputs(text.c_str(), stderr);
+}
+
+int finish(const Command& command, const Result<void>& outcome) {
+  if (outcome.has_value()) return 0;
+  complain(outcome.error().what());
+  if (!is_usage_error(outcome.error())) return kFailed;
+  std::fprintf(stderr, "Try `claviger %.*s --help`.\n", static_cast<int>(command.path().size()), command.path().data());
+  return kWrongUsage;
+}
+
+int parse_and_run(int argc, char** argv) {
+  CLI::App root("Claviger holds API credentials so that nothing else has to: applications call third-party APIs through it\n"
+                "with keys of their own, and never see the real ones.", "claviger");
+  root.require_subcommand(1);
+  root.set_version_flag("--version", "claviger " + std::string(server::kVersion));
+  root.footer("\nStart here:\n  claviger serve --demo --data-dir ./demo     a gateway with an upstream to try it on\n"
+              "  claviger serve --resources DIR              a gateway beside your application\n"
+              "`claviger COMMAND --help` shows each command by example.");
+  const auto commands = make_commands();
+  std::vector<CLI::App*> apps;
+  for (const auto& command : commands) {
+    apps.push_back(&add_command(root, *command));
+    ParserFlags flags(*apps.back());
+    command->declare(flags);
+  }
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return root.exit(error);  // --help, --version
+    complain(error.what());
+    std::fputs("Try `claviger --help`, or `claviger COMMAND --help`.\n", stderr);
+    return kWrongUsage;
+  }
+  for (std::size_t i = 0; i < commands.size(); ++i)
+    if (apps[i]->parsed()) return finish(*commands[i], commands[i]->run());
+  return kWrongUsage;
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+  try {
+    return parse_and_run(argc, argv);
+  } catch (const std::exception& error) {
+    complain(error.what());
+    return kFailed;
+  }
+}
+
+}  // namespace claviger::cli

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/outgoing_head.h"
+
+#include <algorithm>
+
+#include "http/path.h"
+
+namespace claviger::gateway {
+namespace {
+
+// The caller's query without parameters that its credential will set: a caller does not bring its own.
+// True when something was written.
+bool write_query(std::string_view query, const UpstreamRuntime& upstream, http::HeadWriter& out) {
+  if (upstream.strip_queries.empty()) {
+    out.append('?');
+    out.append(query);
+    return true;
+  }
+  bool wrote = false;
+  while (!query.empty()) {
+    const std::size_t end = std::min(query.find('&'), query.size());
+    const std::string_view parameter = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    const std::string_view name = parameter.substr(0, parameter.find('='));
+    const bool is_credential = std::any_of(upstream.strip_queries.begin(), upstream.strip_queries.end(), [&](const auto& wanted) {
+      return http::is_query_parameter(name, wanted);
+    });
+    if (is_credential) continue;
+    out.append(wrote ? '&' : '?');
+    out.append(parameter);
+    wrote = true;
+  }
+  return wrote;
+}
+
+Result<void> write_request_line(const Call& call, vault::Opener& opener, http::HeadWriter& out) {
+  const http::RequestHead& head = *call.head;
+  const std::string& base_path = call.upstream->resource->base_url.path;
+  out.append(head.method_text);
+  out.append(' ');
+  out.append(base_path);
+  out.append(call.rest.empty() && base_path.empty() ? std::string_view("/") : call.rest);
+  const bool has_query = head.has_query && write_query(head.query, *call.upstream, out);
+  if (!call.credential->query_name().empty()) {
+    out.append(has_query ? '&' : '?');
+    CLV_TRY_VOID(call.credential->write_query(out, opener));
+  }
+  out.append(" HTTP/1.1\r\n");
+  return ok();
+}
+
+void write_framing(const http::RequestHead& head, http::HeadWriter& out) {
+  if (head.framing == http::Framing::kChunked) out.append("Transfer-Encoding: chunked\r\n");
+  if (head.framing == http::Framing::kLength) out.field("Content-Length", head.content_length);
+  if (head.expects_continue) out.append("Expect: 100-continue\r\n");
+}
+
+}  // namespace
+
+Result<void> write_outgoing_head(const Call& call, vault::Opener& opener, http::HeadWriter& out) {
+  const http::RequestHead& head = *call.head;
+  const std::string& authority = call.upstream->resource->base_url.authority;
+  CLV_TRY_VOID(write_request_line(call, opener, out));
+  out.field("Host", authority);
+  for (std::size_t i = 0; i < head.fields.size(); ++i)
+    if (call.forward[i]) out.field(head.fields[i].name, head.fields[i].value);
+  out.field("X-Request-Id", call.id());
+  write_framing(head, out);
+  const credentials::OutgoingRequest request{head.method_text, authority, call.rest, head.query};
+  CLV_TRY_VOID(call.credential->write_fields(request, out, opener));
+  out.end();
+  if (!out.fits()) return Error(Code::kHeadTooLarge, Blame::kCaller, "the request head is too large to be sent on with a credential");
+  return ok();
+}
+
+}  // namespace claviger::gateway

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "base/result.h"
+#include "gateway/call.h"
+#include "http/head_writer.h"
+#include "vault/process_key.h"
+
+namespace claviger::gateway {
+
+// Writes the head that goes upstream: the caller's request with what `strip` left of it, the path that
+// policy matched, byte for byte, and the credential, opened straight into `out`.
+// Secrets: `out` is arena memory that the caller wipes.
+// kInternal when the credential does not open; kHeadTooLarge when it does not fit.
+Result<void> write_outgoing_head(const Call& call, vault::Opener& opener, http::HeadWriter& out);
+
+}  // namespace claviger::gateway

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/relay.h"
+
+#include <utility>
+
+#include "gateway/exchange.h"
+
+namespace claviger::gateway {
+namespace {
+
+// A pooled connection may have been closed by the upstream at the very moment it was used again. Then, and
+// only then, a request is sent twice: when it cannot have done anything (RFC 9110 section 9.2.2), nothing of
+// an answer came, and no byte of a body was used up.
+bool may_retry(const Exchange& exchange, const Call& call, bool reused) noexcept {
+  return reused && !exchange.answer_began() && !exchange.caller_is_gone() && http::is_idempotent(call.head->method) &&
+         exchange.can_be_repeated();
+}
+
+}  // namespace
+
+net::Task<Result<void>> relay(Worker& worker, http::ServerConnection& caller, Call& call, const AdoptedWorld& world) {
+  UpstreamPool& pool = world.pool(call.upstream_index);
+  const auto connect_timeout = call.upstream->resource->timeouts.connect;
+  for (bool fresh = false;; fresh = true) {
+    auto lease = CLV_CO_TRY(co_await pool.acquire(fresh, connect_timeout));
+    call.reused = lease.reused;
+    Exchange exchange(worker, caller, call, lease.connection->connection);
+    auto outcome = co_await exchange.run();
+    if (exchange.is_reusable()) pool.give_back(std::move(lease.connection));
+    else pool.discard(std::move(lease.connection));
+    if (outcome.has_value() || !may_retry(exchange, call, lease.reused)) {
+      if (!outcome.has_value() && caller.answer_began()) caller.abort();
+      co_return outcome;
+    }
+    worker.metrics.add(telemetry::Counter::kUpstreamRetried);
+  }
+}
+
+}  // namespace claviger::gateway

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "base/secret_arena.h"
+#include "gateway/stages/stages.h"
+#include "identity/api_key.h"
+#include "identity/presented.h"
+
+namespace claviger::gateway::stages {
+namespace {
+
+// One answer for everything that is wrong with a key: whoever tries keys learns nothing from it. What it
+// was is in the log's `key_id` and in the resources.
+Error unknown_key() {
+  return Error(Code::kUnauthenticated, Blame::kCaller,
+               "the API key is not known, has expired, or may not be used from this address");
+}
+
+bool comes_from(const policy::ApiKey& key, const base::IpAddress& address) noexcept {
+  return key.cidrs.empty() ||
+         std::any_of(key.cidrs.begin(), key.cidrs.end(), [&](const base::Cidr& range) { return range.contains(address); });
+}
+
+Result<const policy::ApiKey*> check_key(std::string_view text, Call& call, Worker& worker) noexcept {
+  const auto parsed = identity::parse_api_key(text);
+  if (!parsed) return Error(Code::kUnauthenticated, Blame::kCaller, "that is not an API key of this gateway (clv_...), or it was mistyped");
+  const policy::ApiKey* key = call.world->policy->find_key(parsed->id);
+  if (key == nullptr) return unknown_key();
+  const crypto::Sha256Digest digest = worker.sha256.digest(text);
+  if (!crypto::equal_constant_time(digest, key->hash)) return unknown_key();
+  if (key->expires && *key->expires <= call.wall) return unknown_key();
+  if (!comes_from(*key, call.address)) return unknown_key();
+  if (call.world->policy->principal(key->principal).disabled) return unknown_key();
+  return key;
+}
+
+Result<const policy::ApiKey*> find_key(Call& call, Worker& worker) noexcept {
+  identity::BasicScratch scratch;
+  const auto presented = identity::find_presented_key(call.head->fields, scratch);
+  if (!presented.has_value()) return presented.error();
+  auto key = check_key(presented->text, call, worker);
+  const bool decoded = presented->text.data() >= scratch.data() && presented->text.data() < scratch.data() + scratch.size();
+  if (decoded) base::wipe(scratch.data(), scratch.size());
+  return key;
+}
+
+}  // namespace
+
+Result<void> authenticate(Call& call, Worker& worker) noexcept {
+  const auto key = find_key(call, worker);
+  if (!key.has_value()) {
+    if (key.error().code() == Code::kUnauthenticated)
+      worker.shared.cells.take(call.address_key, worker.shared.unauthenticated_rate, call.began);
+    return key.error();
+  }
+  call.key = *key;
+  call.principal = &call.world->policy->principal((*key)->principal);
+  return ok();
+}
+
+}  // namespace claviger::gateway::stages

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/stages/stages.h"
+
+namespace claviger::gateway::stages {
+
+Result<void> resolve(Call& call, Worker&) noexcept {
+  const auto route = call.world->policy->route(call.head->path);
+  if (!route) return Error(Code::kNoUpstream, Blame::kCaller, "no upstream is mounted at this path");
+  call.upstream_index = route->upstream;
+  call.upstream = &call.world->upstreams[route->upstream];
+  call.rest = route->rest;
+  if (call.path.has_encoded_slash && call.upstream->resource->encoded_slash == policy::EncodedSlash::kRefuse)
+    return Error(Code::kBadRequest, Blame::kCaller, "this upstream takes no %2F in a path (encoded_slash: opaque would let it pass)");
+  return ok();
+}
+
+}  // namespace claviger::gateway::stages

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server/config.h"
+
+#include "base/parse.h"
+#include "server/resource_files.h"
+#include "server/yaml.h"
+
+namespace claviger::server {
+namespace {
+
+using base::Document;
+using base::ObjectReader;
+
+// Reads a field with a parser of text, keeping its default when absent, and says where a bad one stands.
+template <class T, class Parse>
+Result<void> read_with(ObjectReader& reader, std::string_view key, Parse&& parse, T& out) {
+  const Document* node = reader.find(key);
+  if (node == nullptr) return ok();
+  const std::string text = CLV_TRY(base::read_string(*node, key));
+  auto value = parse(text);
+  if (!value.has_value()) return base::invalid_at(node->place, std::string(key) + ": " + std::string(value.error().what()));
+  out = static_cast<T>(*std::move(value));
+  return ok();
+}
+
+Result<void> read_duration(ObjectReader& reader, std::string_view key, std::chrono::milliseconds& out) {
+  CLV_TRY_VOID(read_with(reader, key, base::parse_duration, out));
+  if (out.count() < 1 || out > std::chrono::hours(24)) return base::invalid_at(reader.place(), std::string(key) + ": must be from 1ms to 24h");
+  return ok();
+}
+
+bool is_off(const Document& node) { return node.type == Document::Type::kScalar && (node.scalar == "off" || node.scalar == "false"); }
+
+Result<ListenerTls> read_tls(const Document& node, std::string_view what) {
+  ListenerTls tls;
+  if (is_off(node)) {
+    tls.off = true;
+    return tls;
+  }
+  if (node.type != Document::Type::kMap)
+    return base::invalid_at(node.place, std::string(what) + ": must be `off`, or { cert: FILE, key: FILE }");
+  ObjectReader reader = CLV_TRY(ObjectReader::of(node, std::string(what)));
+  tls.certificate = CLV_TRY(reader.required_string("cert"));
+  tls.key = CLV_TRY(reader.required_string("key"));
+  CLV_TRY_VOID(reader.finish());
+  return tls;
+}
+
+Result<void> read_listener(ObjectReader& reader, std::string_view name, ListenerConfig& out) {
+  CLV_TRY_VOID(read_with(reader, "listen", net::parse_endpoint, out.listen));
+  if (const Document* tls = reader.find("tls")) out.tls = CLV_TRY(read_tls(*tls, std::string(name) + ".tls"));
+  out.allow_plaintext = CLV_TRY(reader.boolean_or("allow_plaintext", false));
+  if (out.tls.off && !net::is_loopback(out.listen.address) && !out.allow_plaintext)
+    return base::invalid_at(reader.place(), std::string(name) + ": tls is off, and " + net::format_endpoint(out.listen) +
+                                                " is not loopback: keys would cross the network in the clear. "
+                                                "Give tls: { cert, key }, or say allow_plaintext: true");
+  return ok();
+}
+
+Result<void> read_gateway(const Document& node, Config& config) {
+  ObjectReader reader = CLV_TRY(ObjectReader::of(node, "gateway"));
+  CLV_TRY_VOID(read_listener(reader, "gateway", config.gateway));
+  if (const Document* workers = reader.find("workers"); workers != nullptr && workers->scalar != "auto")
+    config.workers = static_cast<unsigned>(CLV_TRY(base::read_number(*workers, "gateway.workers (a number or `auto`)", 1, 256)));
+  return reader.finish();
+}
+
+Result<void> read_admin(const Document& node, Config& config) {
+  ObjectReader reader = CLV_TRY(ObjectReader::of(node, "admin"));
+  if (const Document* listen = reader.find("listen"); listen != nullptr && is_off(*listen)) {
+    config.admin.reset();
+    return reader.finish();
+  }
+  if (reader.find("tls") == nullptr) config.admin->tls = config.gateway.tls;
+  CLV_TRY_VOID(read_listener(reader, "admin", *config.admin));
+  return reader.finish();
+}
+
+Result<std::uint64_t> parse_head_size(std::string_view text) {
+  const std::uint64_t size = CLV_TRY(base::parse_byte_size(text));
+  if (size < 1024 || size > net::kBufferSize) return Error(Code::kInvalid, Blame::kOperator, "must be from 1KiB to 32KiB");
+  return size;
+}
+
+Result<void> read_limits(const Document& node, Config& config) {
+  ObjectReader reader = CLV_TRY(ObjectReader::of(node, "limits"));
+  http::ServerLimits& limits = config.limits;
+  CLV_TRY_VOID(read_with(reader, "head", parse_head_size, limits.head.bytes));
+  CLV_TRY_VOID(read_with(reader, "body", base::parse_byte_size, limits.body));
+  limits.head.fields = CLV_TRY(reader.number_or("headers", limits.head.fields, 1, http::kMaxFields));
+  CLV_TRY_VOID(read_duration(reader, "head_timeout", limits.head_timeout));
+  CLV_TRY_VOID(read_duration(reader, "idle_timeout", limits.idle_timeout));
+  CLV_TRY_VOID(read_duration(reader, "body_idle_timeout", limits.body_idle_timeout));
+  config.connections = CLV_TRY(reader.number_or("connections", config.connections, 1, 1'000'000));
+  config.upstream_connections = CLV_TRY(reader.number_or("upstream_connections", config.upstream_connections, 1, 65535));
+  CLV_TRY_VOID(read_duration(reader, "upstream_idle", config.upstream_idle));
+  CLV_TRY_VOID(read_with(reader, "unauthenticated", policy::parse_rate, config.unauthenticated));
+  return reader.finish();
+}
+
+Result<std::string> parse_access_target(const std::string& text) {
+  if (text == "stdout" || text == "stderr" || text == "off" || (text.starts_with("file:") && text.size() > 5)) return text;
+  return Error(Code::kInvalid, Blame::kOperator, "must be stdout, stderr, off, or file:PATH");
+}
+
+Result<void> read_log(const Document& node, Config& config) {
+  ObjectReader reader = CLV_TRY(ObjectReader::of(node, "log"));
+  CLV_TRY_VOID(read_with(reader, "level", telemetry::parse_level, config.log_level));
+  CLV_TRY_VOID(read_with(reader, "access", parse_access_target, config.access_log));
+  return reader.finish();
+}
+
+}  // namespace
+
+Config default_config() {
+  Config config;
+  config.gateway.listen = *net::parse_endpoint("127.0.0.1:8443");
+  config.admin.emplace().listen = *net::parse_endpoint("127.0.0.1:9443");
+  return config;
+}
+
+Result<Config> parse_config(const Document& document) {
+  Config config = default_config();
+  ObjectReader reader = CLV_TRY(ObjectReader::of(document, "configuration"));
+  if (auto data_dir = CLV_TRY(reader.optional_string("data_dir"))) config.data_dir = *std::move(data_dir);
+  if (const Document* gateway = reader.find("gateway")) CLV_TRY_VOID(read_gateway(*gateway, config));
+  config.admin->tls = config.gateway.tls;
+  if (const Document* admin = reader.find("admin")) CLV_TRY_VOID(read_admin(*admin, config));
+  if (const Document* limits = reader.find("limits")) CLV_TRY_VOID(read_limits(*limits, config));
+  if (const Document* log = reader.find("log")) CLV_TRY_VOID(read_log(*log, config));
+  CLV_TRY_VOID(read_duration(reader, "drain_timeout", config.drain_timeout));
+  CLV_TRY_VOID(reader.finish());
+  return config;
+}
+
+Result<Config> read_config(const std::string& file) {
+  const std::string text = CLV_TRY(read_text_file(file, std::size_t{1} << 20));
+  const auto documents = CLV_TRY(read_yaml(text, file));
+  if (documents.empty()) return default_config();
+  if (documents.size() > 1) return base::invalid_at(documents[1].place, "a configuration file is one document");
+  return parse_config(documents.front());
+}
+
+}  // namespace claviger::server

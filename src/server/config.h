@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "base/document.h"
+#include "base/result.h"
+#include "http/server_connection.h"
+#include "net/endpoint.h"
+#include "policy/rate.h"
+#include "telemetry/log.h"
+
+namespace claviger::server {
+
+// The configuration file, read strictly; docs/configuration.md is its manual. What is not said keeps the
+// default that stands here; what is said wrongly is an error that names file and line.
+
+struct ListenerTls {
+  bool off = false;
+  std::string certificate;  // PEM files; both empty: generated in data_dir
+  std::string key;
+};
+
+struct ListenerConfig {
+  net::Endpoint listen;
+  ListenerTls tls;
+  bool allow_plaintext = false;  // `tls: off` on an address that is not loopback
+};
+
+struct Config {
+  std::string data_dir = "/var/lib/claviger";
+  ListenerConfig gateway;
+  unsigned workers = 0;                 // 0: one for each core
+  std::optional<ListenerConfig> admin;  // none: `listen: off`
+
+  http::ServerLimits limits;
+  std::size_t connections = 16384;           // open at once, over all workers
+  std::size_t upstream_connections = 256;    // for each worker and upstream
+  std::chrono::milliseconds upstream_idle{std::chrono::seconds(50)};
+  policy::Rate unauthenticated{6000, std::chrono::seconds(60)};
+
+  telemetry::Level log_level = telemetry::Level::kInfo;
+  std::string access_log = "stdout";
+  std::chrono::milliseconds drain_timeout{std::chrono::seconds(30)};
+};
+
+// What runs when there is no file.
+Config default_config();
+// kInvalid, "<file>:<line>: <what>".
+Result<Config> read_config(const std::string& file);
+Result<Config> parse_config(const base::Document& document);
+
+}  // namespace claviger::server

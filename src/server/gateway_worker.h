@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <thread>
+
+#include "doors/relay/relay_door.h"
+#include "gateway/worker.h"
+#include "server/config.h"
+#include "server/connections.h"
+#include "telemetry/access_log.h"
+
+namespace claviger::server {
+
+// What a worker borrows from the server; all of it outlives the worker.
+struct WorkerContext {
+  const Config& config;
+  const Clock& clock;
+  const gateway::Shared& shared;
+  vault::ProcessKey& key;
+  telemetry::AccessLogWriter& access_log;
+  std::atomic<std::size_t>& open_connections;
+};
+
+// One worker: a thread with a loop and everything that calls need, shared with nobody.
+//
+// Threads: create() on the control thread, before start(); adopt(), use(), drain() and stop() from the
+// control thread, carried out on the worker's.
+class GatewayWorker {
+ public:
+  static Result<std::unique_ptr<GatewayWorker>> create(unsigned number, const WorkerContext& context);
+  ~GatewayWorker();  // stops and joins
+
+  // Takes over the listening socket.
+  Result<void> listen(int listening_fd, std::shared_ptr<const net::ServerTls> tls);
+  // Begins to serve, deciding by `world`.
+  void start(std::shared_ptr<const gateway::World> world);
+
+  // Decides every request from then on by `world`; `done` runs on the worker once that is so.
+  void adopt(std::shared_ptr<const gateway::World> world, std::function<void()> done);
+  void use(std::shared_ptr<const net::ServerTls> tls);
+  // `drained` runs on the worker when the last connection is gone.
+  void drain(std::function<void()> drained);
+  void cancel_all();
+  void stop() noexcept;
+
+  const telemetry::WorkerMetrics& metrics() const noexcept { return metrics_; }
+
+ private:
+  GatewayWorker(unsigned number, const WorkerContext& context, std::unique_ptr<net::Loop> loop, std::unique_ptr<net::Resolver> resolver,
+                vault::Opener opener);
+  void keep_house();
+
+  unsigned number_;
+  telemetry::WorkerMetrics metrics_;
+  std::unique_ptr<net::Loop> loop_;
+  std::unique_ptr<net::Resolver> resolver_;
+  net::BufferPool buffers_;
+  telemetry::AccessLog access_log_;
+  gateway::Worker worker_;
+  doors::RelayDoor door_;
+  Connections connections_;
+  net::Timer housekeeping_;
+  std::thread thread_;
+};
+
+}  // namespace claviger::server
