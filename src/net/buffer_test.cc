@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/buffer.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace claviger::net {
+namespace {
+
+TEST(Buffer, HoldsNoMemoryUntilSomethingIsAskedOfIt) {
+  BufferPool pool;
+  const Buffer buffer(pool);
+  EXPECT_FALSE(buffer.has_memory());
+  EXPECT_EQ(pool.bytes(), 0U);
+}
+
+TEST(Buffer, IsWipedWhenGivenBackAndLentAgain) {
+  BufferPool pool;
+  Buffer first(pool);
+  ASSERT_TRUE(first.append("an answer that echoes a secret"));
+  first.consume(10);  // what was consumed counts, too
+  first.release();
+  Buffer second(pool);
+  const std::span<char> room = second.room();
+  EXPECT_EQ(pool.bytes(), kBufferSize);
+  EXPECT_TRUE(std::all_of(room.begin(), room.begin() + 31, [](char c) { return c == 0; }));
+}
+
+TEST(Buffer, WipesWhatWasMovedToTheFrontAndBehind) {
+  BufferPool pool;
+  Buffer first(pool);
+  ASSERT_TRUE(first.append("0123456789secret"));
+  first.consume(10);
+  first.compact();
+  EXPECT_EQ(first.filled(), "secret");
+  first.release();
+  Buffer second(pool);
+  const std::span<char> room = second.room();
+  EXPECT_TRUE(std::all_of(room.begin(), room.begin() + 16, [](char c) { return c == 0; }));
+}
+
+TEST(Buffer, RefusesWhatDoesNotFitAndTakesNothingOfIt) {
+  BufferPool pool;
+  Buffer buffer(pool);
+  ASSERT_TRUE(buffer.append(std::string(kBufferSize - 1, 'x')));
+  EXPECT_FALSE(buffer.append("yz"));
+  EXPECT_TRUE(buffer.append("y"));
+  EXPECT_EQ(buffer.filled().size(), kBufferSize);
+  EXPECT_TRUE(buffer.room().empty());
+}
+
+TEST(Buffer, MovingHandsTheMemoryOn) {
+  BufferPool pool;
+  Buffer first(pool);
+  first.append("text");
+  Buffer second(std::move(first));
+  EXPECT_EQ(second.filled(), "text");
+  first = std::move(second);
+  EXPECT_EQ(first.filled(), "text");
+  EXPECT_EQ(pool.bytes(), kBufferSize);
+}
+
+}  // namespace
+}  // namespace claviger::net

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/tls.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "net/local_ca.h"
+#include "net/testing/loop_fixture.h"
+
+namespace claviger::net {
+namespace {
+
+// A directory that goes when the test does.
+class Folder {
+ public:
+  Folder() { CLV_CHECK(::mkdtemp(path_.data()) != nullptr); }
+  ~Folder() {
+    for (const std::string& file : files_) ::unlink(file.c_str());
+    ::rmdir(path_.c_str());
+  }
+  std::string write(const std::string& name, const std::string& text) {
+    files_.push_back(path_ + "/" + name);
+    std::ofstream(files_.back()) << text;
+    return files_.back();
+  }
+
+ private:
+  std::string path_ = "/tmp/claviger-tls-XXXXXX";
+  std::vector<std::string> files_;
+};
+
+struct TlsTest : ::testing::Test, testing::LoopFixture {
+  using Opened = Result<std::unique_ptr<Stream>>;
+
+  static Task<void> keep(Task<Opened> task, std::optional<Opened>& into) { into.emplace(co_await std::move(task)); }
+
+  std::shared_ptr<ClientTls> client_for(const std::string& ca_file, const std::string& name) {
+    return *ClientTls::create({ca_file, name, base::parse_ip(name).has_value()});
+  }
+
+  // Both sides of one handshake. The client's outcome is returned; the server's stream is kept.
+  Opened shake_hands(std::shared_ptr<ClientTls> client_tls) {
+    std::array<int, 2> fds{};
+    CLV_CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds.data()) == 0);
+    std::optional<Opened> client;
+    server.reset();
+    spawn(keep(accept_tls(loop(), fds[0], server_tls, loop().now() + std::chrono::seconds(2)), server));
+    spawn(keep(connect_tls(loop(), *Source::create(loop(), fds[1]), std::move(client_tls)), client));
+    run_until([&] { return client.has_value() && server.has_value(); });
+    return *std::move(client);
+  }
+
+  Folder folder;
+  LocalCa made = *make_local_ca({"localhost", "127.0.0.1"});
+  std::string ca = folder.write("ca.pem", made.ca_pem);
+  std::shared_ptr<const ServerTls> server_tls =
+      *ServerTls::create(folder.write("server.pem", made.certificate_pem), folder.write("server.key", made.key_pem));
+  std::optional<Opened> server;
+};
+
+Task<Result<std::string>> exchange(Stream& from, Stream& to, std::string text) {
+  CLV_CO_TRY_VOID(co_await from.write_all(text));
+  std::vector<char> buffer(text.size());
+  std::string all;
+  while (all.size() < text.size()) {
+    const std::size_t got = CLV_CO_TRY(co_await to.read(buffer));
+    if (got == 0) break;
+    all.append(buffer.data(), got);
+  }
+  co_return all;
+}
+
+TEST_F(TlsTest, CarriesBytesBothWaysOnceTheCertificateIsVerified) {
+  auto client = shake_hands(client_for(ca, "localhost"));
+  ASSERT_TRUE(client.has_value()) << client.error().what();
+  EXPECT_EQ(*finish(exchange(**client, ***server, "to the server")), "to the server");
+  EXPECT_EQ(*finish(exchange(***server, **client, "to the client")), "to the client");
+}
+
+TEST_F(TlsTest, VerifiesAnAddressAgainstTheCertificateToo) {
+  EXPECT_TRUE(shake_hands(client_for(ca, "127.0.0.1")).has_value());
+  EXPECT_FALSE(shake_hands(client_for(ca, "127.0.0.2")).has_value());
+}
+
+TEST_F(TlsTest, RefusesACertificateForAnotherName) {
+  const auto client = shake_hands(client_for(ca, "example.com"));
+  ASSERT_FALSE(client.has_value());
+  EXPECT_EQ(client.error().code(), Code::kUpstreamFailed);
+  EXPECT_NE(client.error().what().find("certificate is not valid"), std::string_view::npos);
+}
+
+TEST_F(TlsTest, RefusesACertificateOfAnotherCa) {
+  const std::string other = folder.write("other.pem", make_local_ca({"localhost"})->ca_pem);
+  EXPECT_FALSE(shake_hands(client_for(other, "localhost")).has_value());
+}
+
+TEST_F(TlsTest, ACutConnectionIsAnErrorAndACloseNotifyIsTheEnd) {
+  auto client = shake_hands(client_for(ca, "localhost"));
+  ASSERT_TRUE(client.has_value());
+  char byte = 0;
+  struct Run {
+    static Task<Result<std::size_t>> read(Stream& stream, std::span<char> into) { co_return co_await stream.read(into); }
+  };
+  (**server)->shutdown_write();
+  const auto end = finish(Run::read(**client, {&byte, 1}));
+  ASSERT_TRUE(end.has_value());
+  EXPECT_EQ(*end, 0U);
+
+  auto second = shake_hands(client_for(ca, "localhost"));
+  server.reset();  // without goodbye
+  const auto cut = finish(Run::read(**second, {&byte, 1}));
+  ASSERT_FALSE(cut.has_value());
+  EXPECT_EQ(cut.error().code(), Code::kClosed);
+}
+
+TEST_F(TlsTest, NamesTheFileThatIsNoCertificate) {
+  const auto bad = ServerTls::create(folder.write("junk.pem", "junk"), folder.write("junk.key", "junk"));
+  ASSERT_FALSE(bad.has_value());
+  EXPECT_NE(bad.error().what().find("junk.pem"), std::string_view::npos);
+  EXPECT_FALSE(ClientTls::create({folder.write("empty.pem", ""), "localhost", false}).has_value());
+}
+
+TEST_F(TlsTest, RefusesAKeyThatIsNotTheCertificates) {
+  const auto mixed = ServerTls::create(folder.write("a.pem", made.certificate_pem), folder.write("b.key", make_local_ca({"localhost"})->key_pem));
+  EXPECT_FALSE(mixed.has_value());
+}
+
+TEST_F(TlsTest, TheLocalCaIsConstrainedToWhatItSigned) {
+  // A second leaf cannot be made (the key is gone), so the constraint itself is looked for.
+  EXPECT_NE(made.ca_pem.find("BEGIN CERTIFICATE"), std::string::npos);
+  const std::string file = folder.write("look.pem", made.ca_pem);
+  std::FILE* text = ::popen(("openssl x509 -noout -text -in " + file).c_str(), "r");
+  std::string all(1 << 14, '\0');
+  all.resize(std::fread(all.data(), 1, all.size(), text));
+  ::pclose(text);
+  EXPECT_NE(all.find("X509v3 Name Constraints: critical"), std::string::npos);
+  EXPECT_NE(all.find("DNS:localhost"), std::string::npos);
+  EXPECT_NE(all.find("IP:127.0.0.1/255.255.255.255"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace claviger::net
