@@ -34,6 +34,10 @@ constexpr std::size_t block_size(std::size_t number) noexcept {
   return number % 2 == 0 ? power : power / 2 * 3;
 }
 
+// Chunks that a class takes at a time, and what they hold.
+constexpr std::size_t run_of(std::size_t number) noexcept { return (block_size(number) + kChunk - 1) / kChunk; }
+constexpr std::size_t blocks_in_run(std::size_t number) noexcept { return run_of(number) * kChunk / block_size(number); }
+
 constexpr std::size_t kClasses = class_of(kMaxBlock) + 1;
 
 static_assert(class_of(33) == 1 && block_size(1) == 48 && class_of(49) == 2 && block_size(2) == 64);
@@ -42,25 +46,29 @@ static_assert(block_size(kClasses - 1) == kMaxBlock);
 }  // namespace
 
 // All bookkeeping lies on the heap, none in the secret pages: writing to a released block cannot lead the
-// arena astray. A run of chunks serves blocks of one size class, for good, so that a block's size follows
-// from its address without taking the mutex.
+// arena astray. A run of chunks serves blocks of one size class, so that a block's size follows from its
+// address, without the mutex as long as the block is live. Only when no chunk is left do runs without
+// live blocks go back to be dealt out anew.
 struct SecretArena::State {
   struct Chunk {
     static constexpr std::uint8_t kUnused = 0xff;
-    std::uint8_t size_class = kUnused;  // fixed before the first block of the run is handed out
-    std::vector<bool> live;             // one for each block; empty in the later chunks of a run
+    std::uint8_t size_class = kUnused;
+    std::vector<bool> live;  // one for each block; empty in the later chunks of a run
+    std::size_t live_count = 0;
   };
 
   explicit State(SecretPages secret_pages) : pages(std::move(secret_pages)), chunks(pages.limit() / kChunk) {}
 
   bool take_run(std::size_t number);
+  std::size_t find_unused(std::size_t run) const noexcept;  // kNone where there is none
+  void reclaim_idle_runs();
   std::size_t index_in_chunk(const void* block) const noexcept;
   Chunk& chunk_of(const void* block) noexcept { return chunks[pages.offset_of(block) / kChunk]; }
 
+  static constexpr std::size_t kNone = SIZE_MAX;
   SecretPages pages;
   mutable std::mutex mutex;
-  std::vector<Chunk> chunks;   // never resized
-  std::size_t used_chunks = 0;
+  std::vector<Chunk> chunks;  // never resized
   std::array<std::vector<std::byte*>, kClasses> free;
   std::array<std::size_t, kClasses> blocks{};  // in all runs of the class: what `free` has room for
   std::size_t in_use = 0;
@@ -68,20 +76,52 @@ struct SecretArena::State {
 
 // Gives the class a new run of pages, and with it blocks to hand out.
 bool SecretArena::State::take_run(std::size_t number) {
-  const std::size_t size = block_size(number);
-  const std::size_t run = (size + kChunk - 1) / kChunk;
-  if (run > chunks.size() - used_chunks || !pages.map((used_chunks + run) * kChunk)) return false;
+  const std::size_t run = run_of(number);
+  std::size_t first = find_unused(run);
+  if (first == kNone) {
+    reclaim_idle_runs();
+    first = find_unused(run);
+  }
+  if (first == kNone || !pages.map((first + run) * kChunk)) return false;
 
-  std::byte* const begin = pages.begin() + used_chunks * kChunk;
-  const std::size_t count = run * kChunk / size;
+  std::byte* const begin = pages.begin() + first * kChunk;
+  const std::size_t count = blocks_in_run(number);
   blocks[number] += count;
   free[number].reserve(blocks[number]);
-  for (std::size_t i = count; i-- > 0;) free[number].push_back(begin + i * size);
-  for (std::size_t i = 0; i < run; ++i) chunks[used_chunks + i].size_class = static_cast<std::uint8_t>(number);
-  chunks[used_chunks].live.resize(count);
-  used_chunks += run;
+  for (std::size_t i = count; i-- > 0;) free[number].push_back(begin + i * block_size(number));
+  for (std::size_t i = 0; i < run; ++i) chunks[first + i].size_class = static_cast<std::uint8_t>(number);
+  chunks[first].live.assign(count, false);
   ASAN_POISON_MEMORY_REGION(begin, run * kChunk);
   return true;
+}
+
+std::size_t SecretArena::State::find_unused(std::size_t run) const noexcept {
+  std::size_t length = 0;
+  for (std::size_t i = 0; i < chunks.size(); ++i) {
+    length = chunks[i].size_class == Chunk::kUnused ? length + 1 : 0;
+    if (length == run) return i + 1 - run;
+  }
+  return kNone;
+}
+
+// Their blocks are all released, and so wiped.
+void SecretArena::State::reclaim_idle_runs() {
+  for (std::size_t i = 0; i < chunks.size();) {
+    if (chunks[i].size_class == Chunk::kUnused) {
+      ++i;
+      continue;
+    }
+    const std::size_t number = chunks[i].size_class;
+    const std::size_t run = run_of(number);
+    if (chunks[i].live_count == 0) {
+      blocks[number] -= blocks_in_run(number);
+      for (std::size_t k = i; k < i + run; ++k) chunks[k] = Chunk();
+    }
+    i += run;
+  }
+  for (std::vector<std::byte*>& blocks_of_class : free) {
+    std::erase_if(blocks_of_class, [&](std::byte* block) { return chunk_of(block).size_class == Chunk::kUnused; });
+  }
 }
 
 // A run of more than one chunk holds a single block (see the sizes), so no block starts in a later chunk.
@@ -115,7 +155,9 @@ void* SecretArena::allocate(std::size_t size) noexcept {
   if (free.empty() && !state_->take_run(number)) return nullptr;
   std::byte* const block = free.back();
   free.pop_back();
-  state_->chunk_of(block).live[state_->index_in_chunk(block)] = true;
+  State::Chunk& chunk = state_->chunk_of(block);
+  chunk.live[state_->index_in_chunk(block)] = true;
+  ++chunk.live_count;
   state_->in_use += block_size(number);
   ASAN_UNPOISON_MEMORY_REGION(block, block_size(number));
   return block;
@@ -123,17 +165,15 @@ void* SecretArena::allocate(std::size_t size) noexcept {
 
 void SecretArena::release(void* block) noexcept {
   CLV_CHECK(contains(block));
+  const std::scoped_lock lock(state_->mutex);
   State::Chunk& chunk = state_->chunk_of(block);
   const std::size_t index = state_->index_in_chunk(block);
+  CLV_CHECK(chunk.live[index]);  // else released twice
   const std::size_t size = block_size(chunk.size_class);
-  {
-    const std::scoped_lock lock(state_->mutex);
-    CLV_CHECK(chunk.live[index]);  // else released twice
-    chunk.live[index] = false;
-  }
-  wipe(block, size);  // not under the mutex: it may be a megabyte
+  wipe(block, size);
   ASAN_POISON_MEMORY_REGION(block, size);
-  const std::scoped_lock lock(state_->mutex);
+  chunk.live[index] = false;
+  --chunk.live_count;
   state_->free[chunk.size_class].push_back(static_cast<std::byte*>(block));  // room reserved by take_run
   state_->in_use -= size;
 }

@@ -122,6 +122,35 @@ TEST_P(EveryMemory, StopsAtItsLimitAndRecoversWhenBlocksComeBack) {
   EXPECT_EQ(arena->usage().in_use, 0U);
 }
 
+TEST_P(EveryMemory, LendsWhatOneSizeLeavesToAnother) {
+  for (const std::size_t size : {std::size_t{32}, kMiB, std::size_t{1024}, std::size_t{96} << 10}) {
+    std::vector<void*> blocks;
+    while (void* const block = arena->allocate(size)) blocks.push_back(block);
+    EXPECT_GE(blocks.size() * size, 3 * kMiB) << size;
+    for (void* const block : blocks) {
+      EXPECT_TRUE(all_zero(block, size)) << size;
+      std::memset(block, 0x5a, size);
+    }
+    for (void* const block : blocks) arena->release(block);
+  }
+  EXPECT_EQ(arena->usage().in_use, 0U);
+}
+
+TEST_P(EveryMemory, KeepsLiveBlocksWhereTheyAreWhenItRedealsTheRest) {
+  auto* const kept = static_cast<unsigned char*>(arena->allocate(64));
+  std::memset(kept, 0x77, 64);
+  std::vector<void*> blocks;
+  while (void* const block = arena->allocate(1024)) blocks.push_back(block);
+  for (void* const block : blocks) arena->release(block);
+  blocks.clear();
+  while (void* const block = arena->allocate(kMiB)) blocks.push_back(block);
+  EXPECT_EQ(blocks.size(), 7U);
+  EXPECT_EQ(arena->size_of(kept), 64U);
+  EXPECT_EQ(kept[63], 0x77);
+  arena->release(kept);
+  for (void* const block : blocks) arena->release(block);
+}
+
 TEST_P(EveryMemory, TakesPagesOnlyAsTheyAreNeeded) {
   EXPECT_LE(arena->usage().mapped, 128U << 10);
   void* const block = arena->allocate(kMiB);

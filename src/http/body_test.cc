@@ -97,6 +97,12 @@ TEST(BodyReader, TakesChunksApart) {
   EXPECT_EQ(outcome.consumed, 28U) << "nothing of the next request";
 }
 
+TEST(BodyReader, TakesAnyNumberOfChunks) {
+  std::string body;
+  for (int i = 0; i < 40; ++i) body += "1\r\na\r\n";
+  EXPECT_EQ(read_chunked(body + "0\r\n\r\n").data, std::string(40, 'a'));
+}
+
 TEST(BodyReader, HandsOutDataWithoutCopyingIt) {
   BodyReader reader(Framing::kChunked, 0, Blame::kCaller);
   const std::string input = "5\r\nabcde\r\n0\r\n\r\n";
@@ -151,6 +157,8 @@ TEST(BodyReader, RefusesDataThatIsNotFollowedByCrLf) {
   EXPECT_NE(read_chunked("3\r\nabc\n0\r\n\r\n").error, "");
   EXPECT_NE(read_chunked("3\r\nabc\r0\r\n\r\n").error, "");
   EXPECT_NE(read_chunked("3\r\nabc0\r\n\r\n").error, "");
+  EXPECT_NE(read_chunked("3\r\nabcX\n0\r\n\r\n").error, "");
+  EXPECT_NE(read_chunked("3\r\nabc\rX0\r\n\r\n").error, "");
 }
 
 TEST(BodyReader, ReadsAndDropsTrailers) {

@@ -72,11 +72,24 @@ TEST_F(RequestParser, LeavesNothingOfTheRequestBefore) {
   EXPECT_EQ(head_.content_length, 0U);
   EXPECT_FALSE(head_.expects_continue);
   EXPECT_EQ(head_.fields.size(), 0U);
+}
+
+TEST_F(RequestParser, LeavesNothingOfTheRequestBeforeOneThatItRefuses) {
+  ASSERT_EQ(parse("PUT /a?b HTTP/1.0\r\nHost: h\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n"), "");
   ASSERT_NE(parse("\r\n\r\n"), "");
+  EXPECT_EQ(head_.method, Method::kOther);
   EXPECT_EQ(head_.method_text, "");
   EXPECT_EQ(head_.target, "");
-  EXPECT_TRUE(head_.keep_alive);
+  EXPECT_EQ(head_.path, "");
+  EXPECT_EQ(head_.query, "");
+  EXPECT_FALSE(head_.has_query);
   EXPECT_EQ(head_.minor, 1);
+  EXPECT_EQ(head_.host, "");
+  EXPECT_EQ(head_.framing, Framing::kNone);
+  EXPECT_EQ(head_.content_length, 0U);
+  EXPECT_TRUE(head_.keep_alive);
+  EXPECT_FALSE(head_.expects_continue);
+  EXPECT_EQ(head_.fields.size(), 0U);
 }
 
 TEST_F(RequestParser, AllowsOneEmptyLineInFront) {
@@ -89,6 +102,7 @@ TEST_F(RequestParser, RefusesLinesThatEndInABareLf) {
   EXPECT_EQ(parse("GET / HTTP/1.1\r\nHost: h\n\r\n"), "a line does not end with CR LF");
   EXPECT_NE(parse("GET / HTTP/1.1\r\nHost: h\r\n\n"), "");
   EXPECT_EQ(parse_fields("A: b\nTransfer-Encoding: chunked\r\n"), "a line does not end with CR LF");
+  EXPECT_EQ(parse_fields("A: b\x01\nC: d\r\n"), "a control byte in a field");
 }
 
 TEST_F(RequestParser, RefusesABareCr) {
@@ -96,6 +110,7 @@ TEST_F(RequestParser, RefusesABareCr) {
   EXPECT_NE(parse_fields("A\r: b\r\n"), "");
   EXPECT_NE(parse("GET / HTTP/1.1\rHost: h\r\n\r\n"), "");
   EXPECT_NE(parse("GET / HTTP/1.1\r\r\nHost: h\r\n\r\n"), "");
+  EXPECT_EQ(parse("GET / HTTP/1.1\r\nHost: h\r\n\rX"), "the head has no end");
 }
 
 TEST_F(RequestParser, RefusesFoldedFields) {
@@ -258,6 +273,7 @@ TEST_F(RequestParser, RefusesWhiteSpaceAroundTheRequestLine) {
                            "GET /a b HTTP/1.1", "GET", "GET ", "GET /", "GET / ", " ", "GET  HTTP/1.1", " / HTTP/1.1"}) {
     EXPECT_NE(parse(line + "\r\nHost: h\r\n\r\n"s), "") << line;
   }
+  EXPECT_EQ(parse("GET  HTTP/1.1\r\nHost: h\r\n\r\n"), "the target is empty");
 }
 
 TEST_F(RequestParser, RefusesMethodsThatAreNoTokens) {

@@ -83,6 +83,8 @@ TEST(HeadScanner, AllowsOneEmptyLineBeforeARequestAndNoneBeforeAResponse) {
   EXPECT_EQ(scan("\r\n" + std::string(kHead)), std::to_string(kHead.size() + 2));
   EXPECT_EQ(scan("\r\n\r\n" + std::string(kHead)), "empty lines before the start line");
   EXPECT_EQ(scan("\r\n"), "...");
+  const std::string answer = "HTTP/1.1 200 OK\r\n\r\n";
+  EXPECT_EQ(scan(answer, {}, Blame::kUpstream), std::to_string(answer.size()));
   EXPECT_EQ(scan("\r\n", {}, Blame::kUpstream), "empty lines before the start line");
 }
 

@@ -22,7 +22,11 @@ net::Task<void> serve(ServerConnection& connection, Handler& handler) {
       co_await connection.close_gracefully();
       co_return;
     }
-    if (!*more) break;
+    if (!*more) {
+      // Nothing was left unread, so there is nothing that a close could destroy.
+      connection.stream().shutdown_write();
+      co_return;
+    }
     co_await handler.handle(connection);
     if (connection.is_aborted()) co_return;
     if (!co_await connection.finish_request()) break;

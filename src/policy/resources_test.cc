@@ -17,13 +17,14 @@ const std::string kHash = "sha256:" + std::string(64, 'a');  // of no key
 
 // `base` with its fields replaced or added by `changes`; a null one takes its field away.
 base::Document changed(Entries base, Entries changes) {
-  for (auto& [key, value] : changes) {
-    const auto same = [&key = key](const auto& entry) { return entry.first == key; };
+  for (auto& change : changes) {
+    base::Document& value = change.second;
+    const auto same = [&](const auto& entry) { return entry.first == change.first; };
     const auto at = std::ranges::find_if(base, same);
     if (value.type == base::Document::Type::kNull) {
       std::erase_if(base, same);
     } else if (at == base.end()) {
-      base.emplace_back(key, std::move(value));
+      base.emplace_back(change.first, std::move(value));
     } else {
       at->second = std::move(value);
     }

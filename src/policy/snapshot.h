@@ -35,6 +35,8 @@ struct Principal {
 // The <id> of clv_<id>_..., in place.
 struct KeyId {
   std::array<char, 8> chars{};
+  const char* data() const noexcept { return chars.data(); }
+  std::size_t size() const noexcept { return chars.size(); }
   operator std::string_view() const noexcept { return {chars.data(), chars.size()}; }
 };
 

@@ -28,15 +28,23 @@ struct Stop {
 // multiply, depth and number are counted as they grow, and it is known what was quoted.
 class Builder final : public YAML::EventHandler {
  public:
-  explicit Builder(std::string file) : file_(std::make_shared<const std::string>(std::move(file))) {}
+  // `text` is what is parsed, kEnd included.
+  Builder(std::string_view text, std::shared_ptr<const std::string> file)
+      : file_(std::move(file)), rest_(text), end_line_(static_cast<int>(std::ranges::count(text, '\n')) - 1) {}
 
   std::vector<Document> take() { return std::move(documents_); }
   base::Place place_of(const YAML::Mark& mark) const {
     return {.file = file_, .line = mark.is_null() ? 0 : static_cast<std::uint32_t>(mark.line) + 1};
   }
 
-  void OnDocumentStart(const YAML::Mark&) override {}  // NOLINT(readability-identifier-naming): yaml-cpp's
-  void OnDocumentEnd() override {}                     // NOLINT(readability-identifier-naming)
+  // yaml-cpp takes whatever follows a document for the next one, without any `---`.
+  void OnDocumentStart(const YAML::Mark& mark) override {  // NOLINT(readability-identifier-naming): yaml-cpp's
+    is_past_end_ = mark.line >= end_line_;
+    for (; line_ < mark.line; ++line_) rest_.remove_prefix(rest_.find('\n') + 1);
+    const bool is_marked = documents_.empty() || is_past_end_ || rest_.starts_with("---");
+    if (!is_marked) stop(mark, "not well-formed YAML: this belongs to nothing above it (a new document begins with ---)");
+  }
+  void OnDocumentEnd() override {}  // NOLINT(readability-identifier-naming)
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {  // NOLINT(readability-identifier-naming)
     add(node(Document::Type::kNull, mark, "", anchor));
@@ -106,7 +114,7 @@ class Builder final : public YAML::EventHandler {
 
   void add(Document document) {
     if (open_.empty()) {
-      documents_.push_back(std::move(document));
+      if (!is_past_end_) documents_.push_back(std::move(document));
       return;
     }
     Open& parent = open_.back();
@@ -127,7 +135,21 @@ class Builder final : public YAML::EventHandler {
   std::vector<Document> documents_;
   std::vector<Open> open_;
   std::size_t nodes_ = 0;
+  std::string_view rest_;  // from line_ on
+  int line_ = 0;           // counted from 0, as marks are
+  int end_line_;           // where kEnd stands
+  bool is_past_end_ = false;
 };
+
+// The end of a document, put behind every file: yaml-cpp takes an open quotation for closed where the file
+// ends with a line end, but not where a document does.
+constexpr std::string_view kEnd = "...\n";
+
+std::string with_end(std::string_view text) {
+  std::string whole(text);
+  if (!whole.ends_with('\n')) whole += '\n';
+  return whole.append(kEnd);
+}
 
 // Bytes that YAML's printable set leaves out, or that a reader would not see (YAML 1.2 section 5.1).
 // Without this, yaml-cpp would guess UTF-16 and -32, and read a NUL as the end.
@@ -149,10 +171,12 @@ Result<void> check_text(std::string_view text, const base::Place& file) {
 }  // namespace
 
 Result<std::vector<Document>> read_yaml(std::string_view text, std::string file) {
-  Builder builder(std::move(file));
-  CLV_TRY_VOID(check_text(text, builder.place_of(YAML::Mark::null_mark())));
+  const base::Place start{.file = std::make_shared<const std::string>(std::move(file)), .line = 0};
+  CLV_TRY_VOID(check_text(text, start));
+  const std::string whole = with_end(text);
+  Builder builder(whole, start.file);
   try {
-    std::istringstream stream{std::string(text)};
+    std::istringstream stream(whole);
     YAML::Parser parser(stream);
     while (parser.HandleNextDocument(builder)) {
     }
@@ -162,7 +186,7 @@ Result<std::vector<Document>> read_yaml(std::string_view text, std::string file)
   } catch (const YAML::Exception& exception) {
     return base::invalid_at(builder.place_of(exception.mark), "not well-formed YAML: " + exception.msg);
   } catch (const std::exception&) {
-    return base::invalid_at(builder.place_of(YAML::Mark::null_mark()), "not well-formed YAML");
+    return base::invalid_at(start, "not well-formed YAML");
   }
 }
 

@@ -126,10 +126,29 @@ TEST(Yaml, BoundsDepthNodesAndSize) {
 
 TEST(Yaml, NamesTheLineOfASyntaxError) {
   EXPECT_EQ(refusal("a: 1\nb: [1, 2\nc: 3\n").find("test.yaml:"), 0u);
-  EXPECT_NE(refusal("a: 1\nb: \"open\n").find("not well-formed YAML"), std::string::npos);
+  EXPECT_NE(refusal("a: 1\nb: \"open\n").find("test.yaml:3: not well-formed YAML"), std::string::npos);
   EXPECT_NE(refusal("a: 1\n  b: 2\n"), "");
   EXPECT_NE(refusal("a: 1\n\tb: 2\n"), "");
   EXPECT_EQ(refusal("a: 1\nb: }\n").substr(0, 12), "test.yaml:2:");
+}
+
+// yaml-cpp alone lets these pass.
+TEST(Yaml, RefusesAFileThatIsCutShort) {
+  for (const char* text : {"a: 1\nb: \"open\n", "a: 1\nb: \"open", "a: 'open\n", "a: 'open\n\n\n", "- \"open\n"}) {
+    EXPECT_NE(refusal(text).find("not well-formed YAML"), std::string::npos) << text;
+  }
+}
+
+TEST(Yaml, RefusesTextThatBelongsToNothing) {
+  EXPECT_EQ(refusal("- a\nb: c\n").substr(0, 33), "test.yaml:2: not well-formed YAML");
+  EXPECT_NE(refusal("a: 1\n---\n[x]\ny\n"), "");
+  EXPECT_EQ(refusal("# first\n\na: 1\n---\n# second\nb: 1\n--- [x]\n"), "");
+}
+
+TEST(Yaml, KeepsABlockScalarAsItIs) {
+  EXPECT_EQ(read("a: |\n  x\n  y\n")[0].entries.at(0).second.scalar, "x\ny\n");
+  EXPECT_EQ(read("a: |+\n  x\n\n")[0].entries.at(0).second.scalar, "x\n\n");
+  EXPECT_EQ(read("a: >-\n  x\n  y\n")[0].entries.at(0).second.scalar, "x y");
 }
 
 TEST(Yaml, RefusesBytesThatAreNoText) {

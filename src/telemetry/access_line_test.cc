@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "telemetry/access_line.h"
 
+#include "telemetry/redact.h"
+
 namespace claviger::telemetry {
 namespace {
 
@@ -59,6 +61,18 @@ TEST(AccessLine, EscapesWhateverIsInATextInAPath) {
   EXPECT_THAT(line, ::testing::HasSubstr(R"("principal":"a\"b",)"));
   EXPECT_THAT(line, ::testing::HasSubstr("\"path\":\"/a\\nb\\\\\\u001b\xef\xbf\xbd/caf\xc3\xa9\","));
   EXPECT_EQ(std::ranges::count(line, '\n'), 1);
+}
+
+TEST(AccessLine, EscapesEveryByteAtEveryPlace) {
+  for (std::size_t place = 0; place < 20; ++place) {
+    for (int byte = 0; byte < 256; ++byte) {
+      std::string path(20, '~');
+      path[place] = static_cast<char>(byte);
+      std::string expected = "\"path\":\"";
+      append_json_escaped(expected, path);
+      EXPECT_THAT(line_of({.path = path}), ::testing::HasSubstr(expected + "\",\"status\"")) << place << ' ' << byte;
+    }
+  }
 }
 
 TEST(AccessLine, CutsThePathWhereTheLineWouldGetTooLong) {

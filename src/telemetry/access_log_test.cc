@@ -266,7 +266,7 @@ TEST_F(AccessLogTest, NeitherAppendingNorEndingWaitsForAPipeThatNobodyReads) {
   ::close(ends[0]);
   EXPECT_GT(metrics.value(Counter::kAccessLogDropped), 5'000U);
   EXPECT_GE(took, 1'900ms);
-  EXPECT_LT(took, 2'600ms);
+  EXPECT_LT(took, 5s);  // an idle machine: 2.0 s
 }
 
 TEST_F(AccessLogTest, CountsWhatATargetRefuses) {

@@ -83,6 +83,24 @@ void expand_aes_key(std::span<const std::byte> key, std::span<std::byte> schedul
   }
 }
 
+// Runs over all of memory, so without AddressSanitizer's checks.
+__attribute__((no_sanitize("address", "undefined"))) std::size_t next_aes_candidate(std::span<const std::byte> memory,
+                                                                                    std::size_t from) noexcept {
+  const std::byte* const data = memory.data();
+  const auto word = [data](std::size_t at, std::size_t index) __attribute__((no_sanitize("address", "undefined"))) {
+    std::uint32_t value;
+    __builtin_memcpy(&value, data + at + 4 * index, sizeof(value));
+    return value;
+  };
+  for (std::size_t at = from; at + kAes128ScheduleSize <= memory.size(); at += 4) {
+    const std::uint32_t w5 = word(at, 5);
+    const std::uint32_t w9 = word(at, 9);
+    if (w5 != 0 && w5 == (word(at, 1) ^ word(at, 4)) && word(at, 6) == (word(at, 2) ^ w5)) return at;
+    if (w9 != 0 && w9 == (word(at, 1) ^ word(at, 8)) && word(at, 10) == (word(at, 2) ^ w9)) return at;
+  }
+  return memory.size();
+}
+
 unsigned aes_schedule_at(std::span<const std::byte> memory) noexcept {
   for (const bool swapped : {false, true}) {
     if (memory.size() >= kAes256ScheduleSize && is_schedule(memory.data(), 8, 60, swapped)) return 256;

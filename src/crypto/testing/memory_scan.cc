@@ -82,7 +82,7 @@ std::vector<std::uintptr_t> MemoryScan::find(std::span<const std::byte> inverted
 std::vector<MemoryScan::Schedule> MemoryScan::find_aes_schedules() {
   std::vector<Schedule> found;
   read_all([&](std::uintptr_t address, std::span<const std::byte> piece, std::size_t fresh) {
-    for (std::size_t at = 0; at < fresh; at += 4) {  // schedules are made of words
+    for (std::size_t at = next_aes_candidate(piece, 0); at < fresh; at = next_aes_candidate(piece, at + 4)) {
       const unsigned bits = aes_schedule_at(piece.subspan(at));
       if (bits != 0) found.push_back({.address = address + at, .bits = bits});
     }

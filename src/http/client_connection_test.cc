@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http/client_connection.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "net/testing/loop_fixture.h"
+
+namespace claviger::http {
+namespace {
+
+using std::chrono::milliseconds;
+
+struct ClientConnectionTest : ::testing::Test, net::testing::LoopFixture {
+  net::testing::StreamPair pair{loop()};
+  net::BufferPool buffers;
+  ClientConnection connection{std::move(pair.near), buffers};
+
+  void upstream_sends(std::string_view text) {
+    Result<std::size_t> sent{std::size_t{0}};
+    CLV_CHECK(pair.far->try_write(text, sent) == net::Stream::Io::kDone);
+  }
+  Result<void> read_head(Method method = Method::kGet, milliseconds limit = milliseconds(500)) {
+    return finish(connection.read_head(method, HeadLimits(), limit));
+  }
+  Result<std::string> read_body(milliseconds limit = milliseconds(500)) {
+    std::string all;
+    for (;;) {
+      const auto piece = finish(connection.read_body(limit));
+      if (!piece.has_value()) return piece.error();
+      if (piece->empty()) return all;
+      all += *piece;
+    }
+  }
+};
+
+TEST_F(ClientConnectionTest, ReadsAnAnswerAndMayBeUsedAgain) {
+  upstream_sends("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
+  ASSERT_TRUE(read_head().has_value());
+  EXPECT_EQ(connection.head().status, 200U);
+  EXPECT_EQ(*read_body(), "hello");
+  EXPECT_TRUE(connection.finish(true));
+}
+
+TEST_F(ClientConnectionTest, IsNotUsedAgainWhenABodyWasLongerThanItSaid) {
+  upstream_sends("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello and HTTP/1.1 200 OK");
+  ASSERT_TRUE(read_head().has_value());
+  EXPECT_EQ(*read_body(), "hello");
+  EXPECT_FALSE(connection.finish(true));
+}
+
+TEST_F(ClientConnectionTest, ABodyShorterThanItSaidIsAnError) {
+  upstream_sends("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello");
+  pair.far.reset();
+  ASSERT_TRUE(read_head().has_value());
+  EXPECT_EQ(read_body().error().code(), Code::kUpstreamFailed);
+  EXPECT_FALSE(connection.finish(true));
+}
+
+TEST_F(ClientConnectionTest, ACutChunkedBodyIsAnError) {
+  upstream_sends("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+  pair.far.reset();
+  ASSERT_TRUE(read_head().has_value());
+  EXPECT_FALSE(read_body().has_value());
+}
+
+TEST_F(ClientConnectionTest, ABodyUntilTheCloseEndsWithItAndTheConnectionWithThat) {
+  upstream_sends("HTTP/1.1 200 OK\r\n\r\nall of it");
+  pair.far.reset();
+  ASSERT_TRUE(read_head().has_value());
+  EXPECT_EQ(*read_body(), "all of it");
+  EXPECT_FALSE(connection.finish(true));
+}
+
+TEST_F(ClientConnectionTest, IsNotUsedAgainWhileTheRequestWasNotSentWhole) {
+  upstream_sends("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n");
+  ASSERT_TRUE(read_head().has_value());
+  EXPECT_FALSE(connection.finish(false));
+}
+
+TEST_F(ClientConnectionTest, SaysWhetherAnAnswerHadBegun) {
+  pair.far.reset();
+  EXPECT_EQ(read_head().error().code(), Code::kUpstreamFailed);
+  EXPECT_FALSE(connection.answer_began());
+}
+
+TEST_F(ClientConnectionTest, AnUpstreamThatSaysNothingTimesOut) {
+  EXPECT_EQ(read_head(Method::kGet, milliseconds(60)).error().code(), Code::kUpstreamTimeout);
+}
+
+TEST_F(ClientConnectionTest, AnUpstreamThatStallsInTheBodyTimesOut) {
+  upstream_sends("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello");
+  ASSERT_TRUE(read_head().has_value());
+  EXPECT_EQ(read_body(milliseconds(60)).error().code(), Code::kUpstreamTimeout);
+}
+
+TEST_F(ClientConnectionTest, AnAnswerThatIsNoHttpIsRefused) {
+  upstream_sends("SSH-2.0-OpenSSH_9.2\r\n\r\n");
+  EXPECT_EQ(read_head().error().code(), Code::kUpstreamFailed);
+}
+
+TEST_F(ClientConnectionTest, TheAnswerToHeadHasNoBodyWhateverItsLengthSays) {
+  upstream_sends("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n");
+  ASSERT_TRUE(read_head(Method::kHead).has_value());
+  EXPECT_TRUE(connection.body_is_done());
+  EXPECT_TRUE(connection.finish(true));
+}
+
+TEST_F(ClientConnectionTest, IsNotFreshOnceThePeerHasClosedOrSpokenUnasked) {
+  EXPECT_TRUE(connection.is_fresh());
+  pair.far.reset();
+  loop().turn(milliseconds(20));
+  EXPECT_FALSE(connection.is_fresh());
+}
+
+}  // namespace
+}  // namespace claviger::http
