@@ -45,10 +45,14 @@ std::string_view nearest(std::string_view name, const std::vector<std::string>& 
 
 std::string_view type_name(Document::Type type) noexcept {
   switch (type) {
-    case Document::Type::kNull: return "nothing";
-    case Document::Type::kScalar: return "a scalar";
-    case Document::Type::kList: return "a list";
-    case Document::Type::kMap: return "a map";
+    case Document::Type::kNull:
+      return "nothing";
+    case Document::Type::kScalar:
+      return "a scalar";
+    case Document::Type::kList:
+      return "a list";
+    case Document::Type::kMap:
+      return "a map";
   }
   return "something else";
 }
@@ -144,13 +148,15 @@ Result<std::string> read_string(const Document& node, std::string_view what) {
 }
 
 Result<bool> read_boolean(const Document& node, std::string_view what) {
-  if (node.type != Document::Type::kScalar || node.quoted || (node.scalar != "true" && node.scalar != "false")) {
+  if (node.type != Document::Type::kScalar || node.quoted ||
+      (node.scalar != "true" && node.scalar != "false")) {
     return invalid_at(node.place, fmt::format("{}: true or false expected", what));
   }
   return node.scalar == "true";
 }
 
-Result<std::uint64_t> read_number(const Document& node, std::string_view what, std::uint64_t min, std::uint64_t max) {
+Result<std::uint64_t> read_number(const Document& node, std::string_view what, std::uint64_t min,
+                                  std::uint64_t max) {
   CLV_CHECK(min <= max);
   if (node.type != Document::Type::kScalar || node.quoted) {
     return invalid_at(node.place, fmt::format("{}: a number expected", what));

@@ -7,7 +7,8 @@ namespace {
 const auto kFile = std::make_shared<const std::string>("grants.yaml");
 
 Document scalar(std::string text, std::uint32_t line = 1, bool quoted = false) {
-  return {.type = Document::Type::kScalar, .place = {kFile, line}, .scalar = std::move(text), .quoted = quoted};
+  return {
+      .type = Document::Type::kScalar, .place = {kFile, line}, .scalar = std::move(text), .quoted = quoted};
 }
 
 Document list(std::vector<Document> items, std::uint32_t line = 1) {
@@ -61,26 +62,36 @@ TEST(ObjectReader, FallsBackWhereAFieldIsAbsentOrNull) {
 }
 
 TEST(ObjectReader, RefusesWhatIsNoMap) {
-  EXPECT_EQ(ObjectReader::of(scalar("x", 4), "grant").error().what(), "grants.yaml:4: grant: a map expected, found a scalar");
+  EXPECT_EQ(ObjectReader::of(scalar("x", 4), "grant").error().what(),
+            "grants.yaml:4: grant: a map expected, found a scalar");
   EXPECT_FALSE(ObjectReader::of(null(), "grant").has_value());
   EXPECT_FALSE(ObjectReader::of(list({}), "grant").has_value());
 }
 
 TEST(ObjectReader, NamesAMissingField) {
   const Document node = map({}, 9);
-  EXPECT_EQ(reader_of(node).required_string("principal").error().what(), "grants.yaml:9: grant: 'principal' is missing");
+  EXPECT_EQ(reader_of(node).required_string("principal").error().what(),
+            "grants.yaml:9: grant: 'principal' is missing");
 }
 
 TEST(ObjectReader, RefusesFieldsOfAnotherType) {
-  const Document node = map({{"text", list({}, 2)}, {"flag", scalar("yes", 3)}, {"number", scalar("ten", 4)}, {"list", scalar("x", 5)},
+  const Document node = map({{"text", list({}, 2)},
+                             {"flag", scalar("yes", 3)},
+                             {"number", scalar("ten", 4)},
+                             {"list", scalar("x", 5)},
                              {"mixed", list({scalar("x"), map({}, 6)})}});
   ObjectReader reader = reader_of(node);
-  EXPECT_EQ(reader.required_string("text").error().what(), "grants.yaml:2: grant.text: a string expected, found a list");
+  EXPECT_EQ(reader.required_string("text").error().what(),
+            "grants.yaml:2: grant.text: a string expected, found a list");
   EXPECT_EQ(reader.optional_string("text").error().code(), Code::kInvalid);
-  EXPECT_EQ(reader.boolean_or("flag", true).error().what(), "grants.yaml:3: grant.flag: true or false expected");
-  EXPECT_EQ(reader.number_or("number", 1, 0, 9).error().what(), "grants.yaml:4: grant.number: a number from 0 to 9 expected");
-  EXPECT_EQ(reader.strings_or_empty("list").error().what(), "grants.yaml:5: grant.list: a list expected, found a scalar");
-  EXPECT_EQ(reader.strings_or_empty("mixed").error().what(), "grants.yaml:6: grant.mixed: a string expected, found a map");
+  EXPECT_EQ(reader.boolean_or("flag", true).error().what(),
+            "grants.yaml:3: grant.flag: true or false expected");
+  EXPECT_EQ(reader.number_or("number", 1, 0, 9).error().what(),
+            "grants.yaml:4: grant.number: a number from 0 to 9 expected");
+  EXPECT_EQ(reader.strings_or_empty("list").error().what(),
+            "grants.yaml:5: grant.list: a list expected, found a scalar");
+  EXPECT_EQ(reader.strings_or_empty("mixed").error().what(),
+            "grants.yaml:6: grant.mixed: a string expected, found a map");
 }
 
 TEST(ObjectReader, TakesAQuotedScalarForAStringOnly) {
@@ -108,7 +119,8 @@ TEST(ObjectReader, SuggestsTheKeyThatWasMeant) {
   EXPECT_EQ(finish_error("metods"), "grants.yaml:8: grant: unknown key 'metods'; did you mean 'methods'?");
   EXPECT_EQ(finish_error("mehtods"), "grants.yaml:8: grant: unknown key 'mehtods'; did you mean 'methods'?");
   EXPECT_EQ(finish_error("path"), "grants.yaml:8: grant: unknown key 'path'; did you mean 'paths'?");
-  EXPECT_EQ(finish_error("principals2"), "grants.yaml:8: grant: unknown key 'principals2'; did you mean 'principal'?");
+  EXPECT_EQ(finish_error("principals2"),
+            "grants.yaml:8: grant: unknown key 'principals2'; did you mean 'principal'?");
 }
 
 TEST(ObjectReader, SuggestsNothingWhereNothingIsNear) {
@@ -119,7 +131,8 @@ TEST(ObjectReader, SuggestsNothingWhereNothingIsNear) {
 
 TEST(ObjectReader, ShowsAHostileKeyWithoutItsControlCharacters) {
   EXPECT_EQ(finish_error("a\n\x1b[2Jb"), "grants.yaml:8: grant: unknown key 'a??[2Jb'");
-  EXPECT_EQ(finish_error(std::string(1000, 'k')), "grants.yaml:8: grant: unknown key '" + std::string(64, 'k') + "...'");
+  EXPECT_EQ(finish_error(std::string(1000, 'k')),
+            "grants.yaml:8: grant: unknown key '" + std::string(64, 'k') + "...'");
 }
 
 }  // namespace

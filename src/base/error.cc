@@ -26,24 +26,41 @@ Error Error::within(std::string_view where) const {
 
 std::string_view code_name(Code code) noexcept {
   switch (code) {
-    case Code::kBadRequest: return "bad_request";
-    case Code::kUnauthenticated: return "unauthenticated";
-    case Code::kDenied: return "denied";
-    case Code::kNoUpstream: return "no_upstream";
+    case Code::kBadRequest:
+      return "bad_request";
+    case Code::kUnauthenticated:
+      return "unauthenticated";
+    case Code::kDenied:
+      return "denied";
+    case Code::kNoUpstream:
+      return "no_upstream";
     case Code::kHeadTooLarge:
-    case Code::kTooLarge: return "too_large";
-    case Code::kLimited: return "limited";
-    case Code::kNoCredential: return "no_credential";
-    case Code::kUpstreamFailed: return "upstream_failed";
-    case Code::kUpstreamTimeout: return "upstream_timeout";
-    case Code::kUnavailable: return "unavailable";
-    case Code::kInvalid: return "invalid";
-    case Code::kNotFound: return "not_found";
-    case Code::kIo: return "io";
-    case Code::kClosed: return "closed";
-    case Code::kTimeout: return "timeout";
-    case Code::kCancelled: return "cancelled";
-    case Code::kInternal: return "internal";
+    case Code::kTooLarge:
+      return "too_large";
+    case Code::kLimited:
+      return "limited";
+    case Code::kNoCredential:
+      return "no_credential";
+    case Code::kUpstreamFailed:
+      return "upstream_failed";
+    case Code::kUpstreamTimeout:
+      return "upstream_timeout";
+    case Code::kUnavailable:
+      return "unavailable";
+    case Code::kInvalid:
+      return "invalid";
+    case Code::kNotFound:
+      return "not_found";
+    case Code::kIo:
+      return "io";
+    case Code::kClosed:
+      return "closed";
+    case Code::kTimeout:
+      return "timeout";
+    case Code::kCancelled:
+      return "cancelled";
+    case Code::kInternal:
+      return "internal";
   }
   return "internal";
 }

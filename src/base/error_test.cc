@@ -20,7 +20,10 @@ TEST(Error, KeepsALiteralAsItIs) {
 
 TEST(Error, CarriesFormattedTextThroughCopies) {
   Error copy = Error::formatted(Code::kInvalid, Blame::kOperator, "x.yaml:3: wrong");
-  { const Error original = Error::formatted(Code::kIo, Blame::kGateway, "disk is gone"); copy = original; }
+  {
+    const Error original = Error::formatted(Code::kIo, Blame::kGateway, "disk is gone");
+    copy = original;
+  }
   EXPECT_EQ(copy.code(), Code::kIo);
   EXPECT_EQ(copy.what(), "disk is gone");
 }

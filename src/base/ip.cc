@@ -28,7 +28,8 @@ std::size_t width_of(const IpAddress& address) noexcept { return address.v6 ? 12
 
 bool shares_prefix(const IpAddress& a, const IpAddress& b, std::size_t bits) noexcept {
   const std::size_t whole = bits / 8;
-  if (!std::equal(a.bytes.begin(), a.bytes.begin() + static_cast<std::ptrdiff_t>(whole), b.bytes.begin())) return false;
+  if (!std::equal(a.bytes.begin(), a.bytes.begin() + static_cast<std::ptrdiff_t>(whole), b.bytes.begin()))
+    return false;
   const std::size_t rest = bits % 8;
   return rest == 0 || ((a.bytes[whole] ^ b.bytes[whole]) >> (8 - rest)) == 0;
 }
@@ -96,7 +97,8 @@ Result<Cidr> parse_cidr(std::string_view text) {
   }
   range.prefix = static_cast<std::uint8_t>(folded ? *bits - 96 : *bits);
   if (has_host_bits(range)) {
-    return Error(Code::kInvalid, Blame::kOperator, "network with host bits set (write 10.0.0.0/8, not 10.0.0.1/8)");
+    return Error(Code::kInvalid, Blame::kOperator,
+                 "network with host bits set (write 10.0.0.0/8, not 10.0.0.1/8)");
   }
   return range;
 }

@@ -67,10 +67,10 @@ bool is_special_v6(const IpAddress& address) noexcept {
   // link-local, site-local, multicast, local NAT64, segment routing, unassigned.
   if (first >> 13 != 1) return true;
   if (first == 0x2002) return is_special_v4(embedded_v4(address, 1));               // 6to4
-  if (first == 0x2001 && second < 0x200) return true;                               // 2001::/23: Teredo, ORCHID, ...
-  if (first == 0x2001 && second == 0xdb8) return true;                              // documentation
+  if (first == 0x2001 && second < 0x200) return true;  // 2001::/23: Teredo, ORCHID, ...
+  if (first == 0x2001 && second == 0xdb8) return true;  // documentation
   if (first == 0x2620 && second == 0x4f && group(address, 2) == 0x8000) return true;  // AS112
-  return first == 0x3fff && second < 0x1000;                                        // documentation, 3fff::/20
+  return first == 0x3fff && second < 0x1000;  // documentation, 3fff::/20
 }
 
 }  // namespace

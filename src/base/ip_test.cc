@@ -12,8 +12,8 @@ std::string round_trip(std::string_view text) {
 }
 
 TEST(ParseIp, ReadsBothFamilies) {
-  for (const std::string_view text : {"0.0.0.0", "192.0.2.1", "255.255.255.255", "::", "::1", "2001:db8::1", "fe80::1",
-                                      "2001:db8:1:2:3:4:5:6", "ff02::fb"}) {
+  for (const std::string_view text : {"0.0.0.0", "192.0.2.1", "255.255.255.255", "::", "::1", "2001:db8::1",
+                                      "fe80::1", "2001:db8:1:2:3:4:5:6", "ff02::fb"}) {
     EXPECT_EQ(round_trip(text), text);
   }
   EXPECT_EQ(round_trip("2001:DB8:0:0:0:0:0:1"), "2001:db8::1");
@@ -33,20 +33,58 @@ TEST(ParseIp, FoldsMappedAddressesIntoV4) {
 }
 
 TEST(ParseIp, RefusesEveryOtherWriting) {
-  for (const std::string_view text :
-       {""sv, " "sv, "1"sv, "127.1"sv, "1.2.3"sv, "1.2.3.4.5"sv, "1.2.3.256"sv, "01.2.3.4"sv, "1.2.3.04"sv, "0x7f.0.0.1"sv,
-        "0177.0.0.1"sv, "2130706433"sv, "1.2.3.4 "sv, " 1.2.3.4"sv, "1.2.3.4\n"sv, "1.2.3.4\0"sv, "1.2.3.-4"sv, "1.2.3.+4"sv,
-        "1..3.4"sv, ".1.2.3.4"sv, "1.2.3.4."sv, "a.b.c.d"sv, ":"sv, ":::"sv, "1::2::3"sv, "1:2:3:4:5:6:7"sv, "1:2:3:4:5:6:7:8:9"sv,
-        "12345::"sv, "g::"sv, "[::1]"sv, "fe80::1%eth0"sv, "fe80::1%1"sv, "::1/128"sv, "::ffff:1.2.3"sv, "::ffff:1.2.3.256"sv,
-        "::1.2.3.4.5"sv, "1:2:3:4:5:6:7::8:9"sv, "::1\0"sv, "::1 "sv, ":1:2:3:4:5:6:7"sv, "1:2:3:4:5:6:7:"sv, "localhost"sv,
-        "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000"sv}) {
+  for (const std::string_view text : {""sv,
+                                      " "sv,
+                                      "1"sv,
+                                      "127.1"sv,
+                                      "1.2.3"sv,
+                                      "1.2.3.4.5"sv,
+                                      "1.2.3.256"sv,
+                                      "01.2.3.4"sv,
+                                      "1.2.3.04"sv,
+                                      "0x7f.0.0.1"sv,
+                                      "0177.0.0.1"sv,
+                                      "2130706433"sv,
+                                      "1.2.3.4 "sv,
+                                      " 1.2.3.4"sv,
+                                      "1.2.3.4\n"sv,
+                                      "1.2.3.4\0"sv,
+                                      "1.2.3.-4"sv,
+                                      "1.2.3.+4"sv,
+                                      "1..3.4"sv,
+                                      ".1.2.3.4"sv,
+                                      "1.2.3.4."sv,
+                                      "a.b.c.d"sv,
+                                      ":"sv,
+                                      ":::"sv,
+                                      "1::2::3"sv,
+                                      "1:2:3:4:5:6:7"sv,
+                                      "1:2:3:4:5:6:7:8:9"sv,
+                                      "12345::"sv,
+                                      "g::"sv,
+                                      "[::1]"sv,
+                                      "fe80::1%eth0"sv,
+                                      "fe80::1%1"sv,
+                                      "::1/128"sv,
+                                      "::ffff:1.2.3"sv,
+                                      "::ffff:1.2.3.256"sv,
+                                      "::1.2.3.4.5"sv,
+                                      "1:2:3:4:5:6:7::8:9"sv,
+                                      "::1\0"sv,
+                                      "::1 "sv,
+                                      ":1:2:3:4:5:6:7"sv,
+                                      "1:2:3:4:5:6:7:"sv,
+                                      "localhost"sv,
+                                      "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000"sv}) {
     const auto address = parse_ip(text);
     ASSERT_FALSE(address.has_value()) << text;
     EXPECT_EQ(address.error().code(), Code::kInvalid);
   }
 }
 
-bool covers(std::string_view range, std::string_view address) { return parse_cidr(range)->contains(*parse_ip(address)); }
+bool covers(std::string_view range, std::string_view address) {
+  return parse_cidr(range)->contains(*parse_ip(address));
+}
 
 TEST(Cidr, ContainsExactlyItsRange) {
   EXPECT_TRUE(covers("10.0.0.0/8", "10.255.255.255"));
@@ -82,10 +120,27 @@ TEST(Cidr, SeesThroughMappedWriting) {
 }
 
 TEST(ParseCidr, RefusesHostBitsAndMalformedPrefixes) {
-  for (const std::string_view text :
-       {""sv, "/"sv, "/8"sv, "10.0.0.0/"sv, "10.0.0.0/33"sv, "10.0.0.0/08"sv, "10.0.0.0/+8"sv, "10.0.0.0/-1"sv, "10.0.0.0/ 8"sv,
-        "10.0.0.0 /8"sv, "10.0.0.0/8/8"sv, "10.0.0.1/8"sv, "10.128.0.0/8"sv, "192.0.2.1/31"sv, "10.0.0.0/255.0.0.0"sv,
-        "2001:db8::/129"sv, "2001:db8::1/32"sv, "::1/127"sv, "10/8"sv, "10.0.0.0/256"sv, "10.0.0.0/18446744073709551624"sv}) {
+  for (const std::string_view text : {""sv,
+                                      "/"sv,
+                                      "/8"sv,
+                                      "10.0.0.0/"sv,
+                                      "10.0.0.0/33"sv,
+                                      "10.0.0.0/08"sv,
+                                      "10.0.0.0/+8"sv,
+                                      "10.0.0.0/-1"sv,
+                                      "10.0.0.0/ 8"sv,
+                                      "10.0.0.0 /8"sv,
+                                      "10.0.0.0/8/8"sv,
+                                      "10.0.0.1/8"sv,
+                                      "10.128.0.0/8"sv,
+                                      "192.0.2.1/31"sv,
+                                      "10.0.0.0/255.0.0.0"sv,
+                                      "2001:db8::/129"sv,
+                                      "2001:db8::1/32"sv,
+                                      "::1/127"sv,
+                                      "10/8"sv,
+                                      "10.0.0.0/256"sv,
+                                      "10.0.0.0/18446744073709551624"sv}) {
     const auto range = parse_cidr(text);
     ASSERT_FALSE(range.has_value()) << text;
     EXPECT_EQ(range.error().code(), Code::kInvalid);
@@ -131,15 +186,17 @@ TEST(IsSpecialPurpose, BeginsAndEndsWhereTheRegistrySays) {
 }
 
 TEST(IsSpecialPurpose, CatchesLocalAddressesOfEveryKind) {
-  for (const std::string_view text : {"::1", "::", "fe80::1", "fec0::1", "fc00::1", "fd12:3456::1", "ff02::1", "100::1", "5f00::1",
-                                      "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1", "::ffff:0:10.0.0.1",
-                                      "64:ff9b:1::a00:1", "fd00:ec2::254", "169.254.169.254"}) {
+  for (const std::string_view text :
+       {"::1", "::", "fe80::1", "fec0::1", "fc00::1", "fd12:3456::1", "ff02::1", "100::1", "5f00::1",
+        "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::127.0.0.1", "::ffff:0:10.0.0.1", "64:ff9b:1::a00:1",
+        "fd00:ec2::254", "169.254.169.254"}) {
     EXPECT_TRUE(is_special_purpose(*parse_ip(text))) << text;
   }
 }
 
 TEST(IsSpecialPurpose, LooksInsideNat64And6to4) {
-  for (const std::string_view text : {"64:ff9b::127.0.0.1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2002:a00:1::5", "2002:c0a8:101::1"}) {
+  for (const std::string_view text :
+       {"64:ff9b::127.0.0.1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "2002:a00:1::5", "2002:c0a8:101::1"}) {
     EXPECT_TRUE(is_special_purpose(*parse_ip(text))) << text;
   }
   for (const std::string_view text : {"64:ff9b::8.8.8.8", "2002:808:808::1"}) {
@@ -148,7 +205,8 @@ TEST(IsSpecialPurpose, LooksInsideNat64And6to4) {
 }
 
 TEST(IsSpecialPurpose, LetsPublicAddressesBe) {
-  for (const std::string_view text : {"8.8.8.8", "1.1.1.1", "104.18.7.192", "::ffff:8.8.8.8", "2606:4700::6810:84e5", "2a00:1450::1"}) {
+  for (const std::string_view text :
+       {"8.8.8.8", "1.1.1.1", "104.18.7.192", "::ffff:8.8.8.8", "2606:4700::6810:84e5", "2a00:1450::1"}) {
     EXPECT_FALSE(is_special_purpose(*parse_ip(text))) << text;
   }
 }

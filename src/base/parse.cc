@@ -27,8 +27,10 @@ struct Unit {
   std::string_view name;
   std::uint64_t size;
 };
-constexpr std::array<Unit, 5> kDurations{{{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
-constexpr std::array<Unit, 4> kByteSizes{{{"", 1}, {"KiB", 1ULL << 10}, {"MiB", 1ULL << 20}, {"GiB", 1ULL << 30}}};
+constexpr std::array<Unit, 5> kDurations{
+    {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
+constexpr std::array<Unit, 4> kByteSizes{
+    {{"", 1}, {"KiB", 1ULL << 10}, {"MiB", 1ULL << 20}, {"GiB", 1ULL << 30}}};
 
 std::uint64_t find_unit(std::span<const Unit> units, std::string_view name) noexcept {
   const auto found = std::ranges::find(units, name, &Unit::name);
@@ -80,7 +82,8 @@ Result<std::uint64_t> parse_byte_size(std::string_view text) {
 }
 
 Result<void> parse_hex(std::string_view text, std::span<std::byte> out) {
-  if (text.size() != out.size() * 2) return Error(Code::kInvalid, Blame::kOperator, "wrong number of hex digits");
+  if (text.size() != out.size() * 2)
+    return Error(Code::kInvalid, Blame::kOperator, "wrong number of hex digits");
   unsigned worst = 0;
   for (std::size_t i = 0; i < out.size(); ++i) {
     const unsigned high = nibble_of(text[2 * i]);
@@ -129,7 +132,8 @@ bool is_utf8(std::string_view text) noexcept {
 bool is_resource_name(std::string_view text) noexcept {
   const auto is_letter_or_digit = [](char c) { return (c >= 'a' && c <= 'z') || is_digit(c); };
   return !text.empty() && text.size() <= 64 && is_letter_or_digit(text.front()) &&
-         std::ranges::all_of(text, [&](char c) { return is_letter_or_digit(c) || c == '-' || c == '_' || c == '.'; });
+         std::ranges::all_of(
+             text, [&](char c) { return is_letter_or_digit(c) || c == '-' || c == '_' || c == '.'; });
 }
 
 bool equals_ignore_case(std::string_view a, std::string_view b) noexcept {

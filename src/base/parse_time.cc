@@ -49,7 +49,8 @@ Result<WallTime> parse_rfc3339(std::string_view text) {
   const int second = digits_at(text, 17, 2);
   const int micros = microseconds_of(text.substr(kShape.size(), text.size() - kShape.size() - 1));
   if (std::min({year, month, day, hour, minute, second, micros}) < 0) return not_a_time();
-  if (hour > 23 || minute > 59 || second > 59) return not_a_time();  // leap seconds have no place in Unix time
+  if (hour > 23 || minute > 59 || second > 59)
+    return not_a_time();  // leap seconds have no place in Unix time
 
   const auto date = std::chrono::year(year) / month / day;
   if (!date.ok()) return not_a_time();
@@ -62,8 +63,9 @@ std::string format_rfc3339(WallTime time) {
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(std::chrono::floor<std::chrono::milliseconds>(time) - day);
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                     clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count(), clock.seconds().count(),
+                     clock.subseconds().count());
 }
 
 }  // namespace claviger::base

@@ -35,8 +35,12 @@ constexpr std::size_t block_size(std::size_t number) noexcept {
 }
 
 // Chunks that a class takes at a time, and what they hold.
-constexpr std::size_t run_of(std::size_t number) noexcept { return (block_size(number) + kChunk - 1) / kChunk; }
-constexpr std::size_t blocks_in_run(std::size_t number) noexcept { return run_of(number) * kChunk / block_size(number); }
+constexpr std::size_t run_of(std::size_t number) noexcept {
+  return (block_size(number) + kChunk - 1) / kChunk;
+}
+constexpr std::size_t blocks_in_run(std::size_t number) noexcept {
+  return run_of(number) * kChunk / block_size(number);
+}
 
 constexpr std::size_t kClasses = class_of(kMaxBlock) + 1;
 
@@ -120,7 +124,8 @@ void SecretArena::State::reclaim_idle_runs() {
     i += run;
   }
   for (std::vector<std::byte*>& blocks_of_class : free) {
-    std::erase_if(blocks_of_class, [&](std::byte* block) { return chunk_of(block).size_class == Chunk::kUnused; });
+    std::erase_if(blocks_of_class,
+                  [&](std::byte* block) { return chunk_of(block).size_class == Chunk::kUnused; });
   }
 }
 
@@ -138,9 +143,7 @@ std::size_t SecretArena::State::index_in_chunk(const void* block) const noexcept
 
 SecretArena::SecretArena(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
-SecretArena::~SecretArena() {
-  ASAN_UNPOISON_MEMORY_REGION(state_->pages.begin(), state_->pages.mapped());
-}
+SecretArena::~SecretArena() { ASAN_UNPOISON_MEMORY_REGION(state_->pages.begin(), state_->pages.mapped()); }
 
 Result<std::unique_ptr<SecretArena>> SecretArena::create(Options options) {
   SecretPages pages = CLV_TRY(SecretPages::reserve(options));

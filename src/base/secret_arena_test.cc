@@ -68,7 +68,8 @@ INSTANTIATE_TEST_SUITE_P(SecretArena, EveryMemory,
 TEST_P(EveryMemory, SaysWhichMemoryIsInUse) { EXPECT_EQ(arena->memory(), GetParam()); }
 
 TEST_P(EveryMemory, HandsOutZeroedAlignedBlocksOfEverySize) {
-  for (std::size_t size : {0UL, 1UL, 31UL, 32UL, 33UL, 48UL, 49UL, 1000UL, 65536UL, 65537UL, 100000UL, kMiB}) {
+  for (std::size_t size :
+       {0UL, 1UL, 31UL, 32UL, 33UL, 48UL, 49UL, 1000UL, 65536UL, 65537UL, 100000UL, kMiB}) {
     void* const block = arena->allocate(size);
     ASSERT_NE(block, nullptr) << size;
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(block) % 16, 0U) << size;

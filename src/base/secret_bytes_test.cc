@@ -12,7 +12,8 @@ std::span<const std::byte> bytes_of(std::string_view text) { return std::as_byte
 
 class SecretBytesTest : public ::testing::Test {
  protected:
-  std::unique_ptr<SecretArena> arena = *SecretArena::create({.memory = SecretArena::Memory::kLocked, .limit = 2 << 20});
+  std::unique_ptr<SecretArena> arena =
+      *SecretArena::create({.memory = SecretArena::Memory::kLocked, .limit = 2 << 20});
 };
 
 TEST_F(SecretBytesTest, CannotBeCopied) {
@@ -40,7 +41,9 @@ TEST_F(SecretBytesTest, TakesNoBlockWhenEmpty) {
 }
 
 TEST_F(SecretBytesTest, GivesItsBlockBackAtTheEnd) {
-  { const SecretBytes secret = *SecretBytes::allocate(*arena, 100); }
+  {
+    const SecretBytes secret = *SecretBytes::allocate(*arena, 100);
+  }
   EXPECT_EQ(arena->usage().in_use, 0U);
 }
 

@@ -23,17 +23,19 @@ constexpr unsigned long kSetVmaAnonName = 0;
 constexpr std::size_t kMaxReservation = std::size_t{1} << 36;
 
 Error not_lockable(int error_number) {
-  return Error::from_errno(Code::kUnavailable, Blame::kOperator,
-                           "no memory can be locked for secrets; raise RLIMIT_MEMLOCK (systemd: LimitMEMLOCK=, "
-                           "shell: ulimit -l, container: --ulimit memlock) to 8 MiB or more",
-                           error_number);
+  return Error::from_errno(
+      Code::kUnavailable, Blame::kOperator,
+      "no memory can be locked for secrets; raise RLIMIT_MEMLOCK (systemd: LimitMEMLOCK=, "
+      "shell: ulimit -l, container: --ulimit memlock) to 8 MiB or more",
+      error_number);
 }
 
 }  // namespace
 
 Result<SecretPages> SecretPages::reserve(const SecretArena::Options& options) {
   if (options.limit == 0 || options.limit > kMaxReservation) {
-    return Error(Code::kInvalid, Blame::kOperator, "limit of secret memory: must be over 0 and at most 64 GiB");
+    return Error(Code::kInvalid, Blame::kOperator,
+                 "limit of secret memory: must be over 0 and at most 64 GiB");
   }
   SecretPages pages;
   CLV_TRY_VOID(pages.reserve_addresses((options.limit + kChunk - 1) / kChunk * kChunk));
@@ -43,7 +45,8 @@ Result<SecretPages> SecretPages::reserve(const SecretArena::Options& options) {
   if (options.memory != SecretArena::Memory::kLocked) {
     const Result<void> opened = pages.open_memfd();
     if (opened.has_value() && pages.map(kChunk)) return pages;
-    if (options.memory == SecretArena::Memory::kMemfd) return opened.has_value() ? not_lockable(errno) : opened.error();
+    if (options.memory == SecretArena::Memory::kMemfd)
+      return opened.has_value() ? not_lockable(errno) : opened.error();
     if (pages.fd_ >= 0) ::close(std::exchange(pages.fd_, -1));
   }
   if (!pages.map(kChunk)) return not_lockable(errno);
@@ -113,8 +116,8 @@ bool SecretPages::map(std::size_t size) noexcept {
   if (!(fd_ >= 0 ? map_memfd(window, more) : map_locked(window, more))) {
     // Back to a reservation, so that the next attempt starts from the same state.
     const int reason = errno;
-    void* const undone = ::mmap(window, more, PROT_NONE,
-                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    void* const undone =
+        ::mmap(window, more, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     CLV_CHECK(undone == window);
     errno = reason;
     return false;
@@ -125,8 +128,8 @@ bool SecretPages::map(std::size_t size) noexcept {
 
 // Secret files are locked and undumpable by nature.
 bool SecretPages::map_memfd(std::byte* window, std::size_t size) noexcept {
-  void* const mapped = ::mmap(window, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd_,
-                              static_cast<off_t>(window - begin_));
+  void* const mapped = ::mmap(window, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_POPULATE,
+                              fd_, static_cast<off_t>(window - begin_));
   return mapped == window && ::madvise(window, size, MADV_DONTFORK) == 0;
 }
 

@@ -37,7 +37,9 @@ class SecretPages {
   std::size_t offset_of(const void* address) const noexcept;
   std::size_t mapped() const noexcept { return mapped_; }
   std::size_t limit() const noexcept { return limit_; }
-  SecretArena::Memory memory() const noexcept { return fd_ >= 0 ? SecretArena::Memory::kMemfd : SecretArena::Memory::kLocked; }
+  SecretArena::Memory memory() const noexcept {
+    return fd_ >= 0 ? SecretArena::Memory::kMemfd : SecretArena::Memory::kLocked;
+  }
 
  private:
   SecretPages() = default;

@@ -28,7 +28,9 @@ using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
 const unsigned char* octets(std::span<const std::byte> data) noexcept {
   return reinterpret_cast<const unsigned char*>(data.data());
 }
-unsigned char* octets(std::span<std::byte> data) noexcept { return reinterpret_cast<unsigned char*>(data.data()); }
+unsigned char* octets(std::span<std::byte> data) noexcept {
+  return reinterpret_cast<unsigned char*>(data.data());
+}
 
 // OpenSSL counts in int.
 int length(std::span<const std::byte> data) noexcept {
@@ -43,7 +45,8 @@ CipherContext keyed_context(std::span<const std::byte> key, Direction direction)
   EVP_CIPHER* const cipher = aes_256_gcm();  // outside the scope: it stays, and is no secret
   const ArenaScope scope;
   CipherContext context(::EVP_CIPHER_CTX_new());
-  if (context && ::EVP_CipherInit_ex2(context.get(), cipher, octets(key), nullptr, static_cast<int>(direction), nullptr) != 1) {
+  if (context && ::EVP_CipherInit_ex2(context.get(), cipher, octets(key), nullptr,
+                                      static_cast<int>(direction), nullptr) != 1) {
     context.reset();
   }
   return context;
@@ -63,15 +66,18 @@ Aead::~Aead() = default;
 
 Result<Aead> Aead::create(std::span<const std::byte> key) {
   CLV_CHECK(key.size() == kKeySize);
-  auto contexts = std::make_unique<Contexts>(keyed_context(key, Direction::kSeal), keyed_context(key, Direction::kOpen));
+  auto contexts =
+      std::make_unique<Contexts>(keyed_context(key, Direction::kSeal), keyed_context(key, Direction::kOpen));
   if (!contexts->seal || !contexts->open) {
     ::ERR_clear_error();
-    return Error(Code::kUnavailable, Blame::kOperator, "no secret memory left for a key (raise RLIMIT_MEMLOCK)");
+    return Error(Code::kUnavailable, Blame::kOperator,
+                 "no secret memory left for a key (raise RLIMIT_MEMLOCK)");
   }
   return Aead(std::move(contexts));
 }
 
-void Aead::seal(std::span<const std::byte> plain, std::span<const std::byte> associated, std::span<std::byte> sealed) {
+void Aead::seal(std::span<const std::byte> plain, std::span<const std::byte> associated,
+                std::span<std::byte> sealed) {
   std::array<std::byte, kNonceSize> nonce;
   random_bytes(nonce);
   seal_with_nonce(nonce, plain, associated, sealed);
@@ -109,15 +115,18 @@ Result<void> Aead::open(std::span<const std::byte> sealed, std::span<const std::
   bool good = ::EVP_DecryptInit_ex2(context, nullptr, nullptr, octets(sealed), nullptr) == 1 &&
               ::EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, kTagSize, tag.data()) == 1;
   if (!associated.empty()) {
-    good = good && ::EVP_DecryptUpdate(context, nullptr, &written, octets(associated), length(associated)) == 1;
+    good =
+        good && ::EVP_DecryptUpdate(context, nullptr, &written, octets(associated), length(associated)) == 1;
   }
   if (!plain.empty()) {
-    good = good && ::EVP_DecryptUpdate(context, octets(plain), &written, octets(cipher_text), length(cipher_text)) == 1;
+    good = good && ::EVP_DecryptUpdate(context, octets(plain), &written, octets(cipher_text),
+                                       length(cipher_text)) == 1;
   }
   if (good && ::EVP_DecryptFinal_ex(context, tag.data(), &written) == 1) return ok();
   base::wipe(plain.data(), plain.size());
   ::ERR_clear_error();
-  return Error(Code::kInternal, Blame::kGateway, "sealed bytes do not authenticate: altered, or bound to something else");
+  return Error(Code::kInternal, Blame::kGateway,
+               "sealed bytes do not authenticate: altered, or bound to something else");
 }
 
 }  // namespace claviger::crypto

@@ -83,7 +83,8 @@ Decoded base64_decode(std::string_view text, std::span<std::byte> out) noexcept 
     }
     const int stray = pads == 0 ? 0 : group & (pads == 1 ? 0xff : 0xffff);
     worst |= -stray;
-    for (std::size_t i = 0; i < 3 - pads; ++i) out[size++] = static_cast<std::byte>(group >> (16 - 8 * static_cast<int>(i)) & 0xff);
+    for (std::size_t i = 0; i < 3 - pads; ++i)
+      out[size++] = static_cast<std::byte>(group >> (16 - 8 * static_cast<int>(i)) & 0xff);
   }
   if (worst >= 0) return {.valid = true, .size = size};
   base::wipe(out.data(), size);

@@ -72,7 +72,8 @@ struct Sha256::Context {
   }
   Sha256Digest end() noexcept {
     Sha256Digest digest;
-    CLV_CHECK(::EVP_DigestFinal_ex(working.get(), reinterpret_cast<unsigned char*>(digest.data()), nullptr) == 1);
+    CLV_CHECK(::EVP_DigestFinal_ex(working.get(), reinterpret_cast<unsigned char*>(digest.data()), nullptr) ==
+              1);
     return digest;
   }
 };
@@ -94,7 +95,8 @@ Sha256Digest Sha256::digest_parts(std::span<const std::string_view> parts) noexc
   context_->begin();
   for (const std::string_view part : parts) {
     std::array<std::byte, 8> length;
-    for (std::size_t i = 0; i < length.size(); ++i) length[i] = static_cast<std::byte>(part.size() >> (56 - 8 * i) & 0xff);
+    for (std::size_t i = 0; i < length.size(); ++i)
+      length[i] = static_cast<std::byte>(part.size() >> (56 - 8 * i) & 0xff);
     context_->add(length);
     context_->add(std::as_bytes(std::span(part)));
   }
@@ -110,12 +112,15 @@ Sha256Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::by
   const OSSL_PARAM parameters[] = {digest_name(), ::OSSL_PARAM_construct_end()};
   static constexpr unsigned char kNothing = 0;
   // An empty key must still be a pointer, else OpenSSL takes it for "the key of before".
-  const unsigned char* const key_start = key.empty() ? &kNothing : reinterpret_cast<const unsigned char*>(key.data());
+  const unsigned char* const key_start =
+      key.empty() ? &kNothing : reinterpret_cast<const unsigned char*>(key.data());
   CLV_CHECK(context && ::EVP_MAC_init(context.get(), key_start, key.size(), parameters) == 1);
-  CLV_CHECK(::EVP_MAC_update(context.get(), reinterpret_cast<const unsigned char*>(data.data()), data.size()) == 1);
+  CLV_CHECK(
+      ::EVP_MAC_update(context.get(), reinterpret_cast<const unsigned char*>(data.data()), data.size()) == 1);
   Sha256Digest digest;
   std::size_t size = 0;
-  CLV_CHECK(::EVP_MAC_final(context.get(), reinterpret_cast<unsigned char*>(digest.data()), &size, digest.size()) == 1);
+  CLV_CHECK(::EVP_MAC_final(context.get(), reinterpret_cast<unsigned char*>(digest.data()), &size,
+                            digest.size()) == 1);
   CLV_CHECK(size == digest.size());
   return digest;
 }
@@ -125,11 +130,11 @@ void hkdf_sha256(std::span<const std::byte> key, std::span<const std::byte> salt
   CLV_CHECK(out.size() <= 255 * sizeof(Sha256Digest));
   if (out.empty()) return;
   const KdfContext context(::EVP_KDF_CTX_new(hkdf()));
-  const OSSL_PARAM parameters[] = {digest_name(), octets(OSSL_KDF_PARAM_KEY, key), octets(OSSL_KDF_PARAM_SALT, salt),
-                                   octets(OSSL_KDF_PARAM_INFO, std::as_bytes(std::span(info))),
-                                   ::OSSL_PARAM_construct_end()};
-  CLV_CHECK(context && ::EVP_KDF_derive(context.get(), reinterpret_cast<unsigned char*>(out.data()), out.size(),
-                                        parameters) == 1);
+  const OSSL_PARAM parameters[] = {
+      digest_name(), octets(OSSL_KDF_PARAM_KEY, key), octets(OSSL_KDF_PARAM_SALT, salt),
+      octets(OSSL_KDF_PARAM_INFO, std::as_bytes(std::span(info))), ::OSSL_PARAM_construct_end()};
+  CLV_CHECK(context && ::EVP_KDF_derive(context.get(), reinterpret_cast<unsigned char*>(out.data()),
+                                        out.size(), parameters) == 1);
 }
 
 }  // namespace claviger::crypto

@@ -14,7 +14,8 @@ namespace claviger::crypto {
 
 // OpenSSL's three hooks. External and never inlined, so that a profile shows them by name.
 [[gnu::noinline]] void* openssl_allocate(std::size_t size, const char* file, int line) noexcept;
-[[gnu::noinline]] void* openssl_reallocate(void* block, std::size_t size, const char* file, int line) noexcept;
+[[gnu::noinline]] void* openssl_reallocate(void* block, std::size_t size, const char* file,
+                                           int line) noexcept;
 [[gnu::noinline]] void openssl_free(void* block, const char* file, int line) noexcept;
 
 namespace {
@@ -29,9 +30,9 @@ enum class Use : std::uintptr_t {
 bool contains(const char* file, const char* part) noexcept { return std::strstr(file, part) != nullptr; }
 
 Use use_by_name(const char* file) noexcept {
-  for (const char* const part : {"providers/implementations/ciphers/", "providers/implementations/macs/",
-                                 "providers/implementations/kdfs/", "providers/implementations/rands/",
-                                 "crypto/ec/ecx_key.c"}) {
+  for (const char* const part :
+       {"providers/implementations/ciphers/", "providers/implementations/macs/",
+        "providers/implementations/kdfs/", "providers/implementations/rands/", "crypto/ec/ecx_key.c"}) {
     if (contains(file, part)) return Use::kKeys;
   }
   return contains(file, "ssl/record/ssl3_buffer.c") ? Use::kRecordBuffer : Use::kOther;
@@ -113,16 +114,20 @@ void openssl_free(void* block, const char* file, int /*line*/) noexcept {
 Result<void> route_openssl_memory(base::SecretArena& secrets) {
   base::SecretArena* const before = arena;
   arena = &secrets;  // first, since the hooks rely on it from the moment they are in place
-  if (before == nullptr && ::CRYPTO_set_mem_functions(openssl_allocate, openssl_reallocate, openssl_free) == 1) {
+  if (before == nullptr &&
+      ::CRYPTO_set_mem_functions(openssl_allocate, openssl_reallocate, openssl_free) == 1) {
     return ok();
   }
   arena = before;
-  return Error(Code::kInternal, Blame::kGateway, "OpenSSL has allocated already; its memory cannot be routed any more");
+  return Error(Code::kInternal, Blame::kGateway,
+               "OpenSSL has allocated already; its memory cannot be routed any more");
 }
 
 ArenaScope::ArenaScope() noexcept { ++scope_depth; }
 ArenaScope::~ArenaScope() { --scope_depth; }
 
-OpensslMemory openssl_memory() noexcept { return {.arena_overflows = arena_overflows.load(std::memory_order_relaxed)}; }
+OpensslMemory openssl_memory() noexcept {
+  return {.arena_overflows = arena_overflows.load(std::memory_order_relaxed)};
+}
 
 }  // namespace claviger::crypto

@@ -36,7 +36,8 @@ struct Hits {
 
 Hits count_hits(std::span<const std::byte> inverted) {
   Hits hits;
-  for (const std::uintptr_t address : MemoryScan().find(inverted)) ++(in_arena(address) ? hits.inside : hits.outside);
+  for (const std::uintptr_t address : MemoryScan().find(inverted))
+    ++(in_arena(address) ? hits.inside : hits.outside);
   return hits;
 }
 
@@ -81,7 +82,9 @@ TEST(OpensslMemory, PutsEverythingInTheArenaWhileAScopeLives) {
   };
   {
     const ArenaScope outer;
-    { const ArenaScope inner; }
+    {
+      const ArenaScope inner;
+    }
     EXPECT_TRUE(lands_in_arena());
     std::jthread([&] { EXPECT_FALSE(lands_in_arena()); });  // another thread's scope is its own
   }
@@ -94,7 +97,8 @@ TEST(OpensslMemory, WipesWhatIsFreed) {
     const Hits before = count_hits(known.inverted_key);
     void* const block = ::CRYPTO_malloc(64, file, 1);
     std::memcpy(block, known.key.reveal().data(), 32);
-    EXPECT_EQ(count_hits(known.inverted_key).inside + count_hits(known.inverted_key).outside, before.inside + before.outside + 1);
+    EXPECT_EQ(count_hits(known.inverted_key).inside + count_hits(known.inverted_key).outside,
+              before.inside + before.outside + 1);
     ::CRYPTO_free(block, file, 2);
     const Hits after = count_hits(known.inverted_key);
     EXPECT_EQ(after.inside, before.inside) << file;
@@ -199,12 +203,14 @@ TEST(OpensslMemory, HoldsAChaChaKeyInTheArenaOnly) {
   ::EVP_CIPHER_free(cipher);
 }
 
-class TlsKeys : public ::testing::TestWithParam<std::tuple<testing::TlsPair::Version, const char*, unsigned>> {};
+class TlsKeys
+    : public ::testing::TestWithParam<std::tuple<testing::TlsPair::Version, const char*, unsigned>> {};
 
-INSTANTIATE_TEST_SUITE_P(OpensslMemory, TlsKeys,
-                         ::testing::Values(std::tuple(testing::TlsPair::Version::k13, "TLS_AES_128_GCM_SHA256", 128U),
-                                           std::tuple(testing::TlsPair::Version::k12, "PSK-AES256-GCM-SHA384", 256U),
-                                           std::tuple(testing::TlsPair::Version::k12, "PSK-AES256-CBC-SHA", 256U)));
+INSTANTIATE_TEST_SUITE_P(
+    OpensslMemory, TlsKeys,
+    ::testing::Values(std::tuple(testing::TlsPair::Version::k13, "TLS_AES_128_GCM_SHA256", 128U),
+                      std::tuple(testing::TlsPair::Version::k12, "PSK-AES256-GCM-SHA384", 256U),
+                      std::tuple(testing::TlsPair::Version::k12, "PSK-AES256-CBC-SHA", 256U)));
 
 TEST_P(TlsKeys, LieInTheArenaOnly) {
   const auto& [version, suite, bits] = GetParam();
@@ -232,7 +238,8 @@ TEST_P(TlsKeys, LieInTheArenaOnly) {
 // Spends the arena to the last block of every size.
 std::vector<void*> spend_arena() {
   std::vector<void*> blocks;
-  for (std::size_t size = std::size_t{1} << 20; size >= 16; size = size % 3 == 0 ? size / 3 * 2 : size / 4 * 3) {
+  for (std::size_t size = std::size_t{1} << 20; size >= 16;
+       size = size % 3 == 0 ? size / 3 * 2 : size / 4 * 3) {
     while (void* const block = arena.allocate(size)) blocks.push_back(block);
   }
   return blocks;

@@ -26,9 +26,10 @@ net::Task<Result<void>> relay(Worker& worker, http::ServerConnection& caller, Ca
     call.reused = lease.reused;
     Exchange exchange(worker, caller, call, lease.connection->connection);
     auto outcome = co_await exchange.run();
+    const bool repeat = !outcome.has_value() && may_retry(exchange, call, lease.reused);
     if (exchange.is_reusable()) pool.give_back(std::move(lease.connection));
     else pool.discard(std::move(lease.connection));
-    if (outcome.has_value() || !may_retry(exchange, call, lease.reused)) {
+    if (!repeat) {
       if (!outcome.has_value() && caller.answer_began()) caller.abort();
       co_return outcome;
     }

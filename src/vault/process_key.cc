@@ -27,6 +27,8 @@ Sealed ProcessKey::seal(std::span<const std::byte> plain, std::string_view assoc
   return sealed;
 }
 
-Result<Opener> ProcessKey::make_opener() const { return Opener(CLV_TRY(crypto::Aead::create(key_.reveal()))); }
+Result<Opener> ProcessKey::make_opener() const {
+  return Opener(CLV_TRY(crypto::Aead::create(key_.reveal())));
+}
 
 }  // namespace claviger::vault

@@ -39,7 +39,8 @@ constexpr auto kSbox = make_sbox();
 static_assert(kSbox[0x00] == 0x63 && kSbox[0x53] == 0xed && kSbox[0xff] == 0x16);
 
 std::uint32_t substitute(std::uint32_t word) noexcept {
-  return static_cast<std::uint32_t>(kSbox[word >> 24]) << 24 | static_cast<std::uint32_t>(kSbox[word >> 16 & 255]) << 16 |
+  return static_cast<std::uint32_t>(kSbox[word >> 24]) << 24 |
+         static_cast<std::uint32_t>(kSbox[word >> 16 & 255]) << 16 |
          static_cast<std::uint32_t>(kSbox[word >> 8 & 255]) << 8 | kSbox[word & 255];
 }
 
@@ -50,7 +51,8 @@ std::uint32_t word_at(const std::byte* memory, std::size_t index, bool swapped) 
 }
 
 // What word `index` adds to the one a key's length before it. `round_constant` moves along with index.
-std::uint32_t step(std::size_t index, std::size_t key_words, std::uint32_t previous, unsigned& round_constant) noexcept {
+std::uint32_t step(std::size_t index, std::size_t key_words, std::uint32_t previous,
+                   unsigned& round_constant) noexcept {
   if (index % key_words == 0) {
     const std::uint32_t added = substitute(std::rotl(previous, 8)) ^ round_constant << 24;
     round_constant = multiply(round_constant, 2);
@@ -84,14 +86,15 @@ void expand_aes_key(std::span<const std::byte> key, std::span<std::byte> schedul
 }
 
 // Runs over all of memory, so without AddressSanitizer's checks.
-__attribute__((no_sanitize("address", "undefined"))) std::size_t next_aes_candidate(std::span<const std::byte> memory,
-                                                                                    std::size_t from) noexcept {
+__attribute__((no_sanitize("address", "undefined"))) std::size_t next_aes_candidate(
+    std::span<const std::byte> memory, std::size_t from) noexcept {
   const std::byte* const data = memory.data();
-  const auto word = [data](std::size_t at, std::size_t index) __attribute__((no_sanitize("address", "undefined"))) {
-    std::uint32_t value;
-    __builtin_memcpy(&value, data + at + 4 * index, sizeof(value));
-    return value;
-  };
+  const auto word = [data](std::size_t at, std::size_t index)
+                        __attribute__((no_sanitize("address", "undefined"))) {
+                          std::uint32_t value;
+                          __builtin_memcpy(&value, data + at + 4 * index, sizeof(value));
+                          return value;
+                        };
   for (std::size_t at = from; at + kAes128ScheduleSize <= memory.size(); at += 4) {
     const std::uint32_t w5 = word(at, 5);
     const std::uint32_t w9 = word(at, 9);

@@ -14,8 +14,8 @@ using testing::aes_schedule_at;
 // Leaves nothing behind that other tests of this binary would find in memory.
 struct WipedBytes : std::vector<std::byte> {
   using vector::vector;
-  WipedBytes(const WipedBytes&) = delete;
-  WipedBytes& operator=(const WipedBytes&) = delete;
+  WipedBytes(WipedBytes&&) noexcept = default;
+  WipedBytes& operator=(WipedBytes&&) = delete;
   ~WipedBytes() { base::wipe(data(), size()); }
 };
 
@@ -32,8 +32,10 @@ constexpr std::string_view kKey256 = "603deb1015ca71be2b73aef0857d77811f352c073b
 
 // FIPS 197, appendices A.1 and A.3: the last four words.
 TEST(AesSchedule, ExpandsTheKeysOfFips197) {
-  EXPECT_EQ(base::format_hex(std::span<const std::byte>(expand(kKey128)).last(16)), "d014f9a8c9ee2589e13f0cc8b6630ca6");
-  EXPECT_EQ(base::format_hex(std::span<const std::byte>(expand(kKey256)).last(16)), "fe4890d1e6188d0b046df344706c631e");
+  EXPECT_EQ(base::format_hex(std::span<const std::byte>(expand(kKey128)).last(16)),
+            "d014f9a8c9ee2589e13f0cc8b6630ca6");
+  EXPECT_EQ(base::format_hex(std::span<const std::byte>(expand(kKey256)).last(16)),
+            "fe4890d1e6188d0b046df344706c631e");
 }
 
 TEST(AesSchedule, IsKnownInEitherLayoutAndNotWhenOneBitIsOff) {

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstring>
 #include <fstream>
 
 #include "base/check.h"
@@ -19,8 +18,14 @@ namespace {
 
 constexpr std::size_t kOverlap = 256;
 constexpr std::size_t kWindow = (std::size_t{1} << 20) + kOverlap;
-// A sanitizer's shadow memory is terabytes, and holds no data of the program's.
-constexpr std::uintptr_t kLargest = std::uintptr_t{1} << 34;
+// AddressSanitizer's shadow (x86-64): terabytes that hold no data of the program's.
+#if __has_feature(address_sanitizer)
+constexpr std::uintptr_t kShadowBegin = 0x7fff7000;
+constexpr std::uintptr_t kShadowEnd = 0x10007fff8000;
+#else
+constexpr std::uintptr_t kShadowBegin = 0;
+constexpr std::uintptr_t kShadowEnd = 0;
+#endif
 
 struct Mapping {
   std::uintptr_t begin = 0;
@@ -44,9 +49,26 @@ std::vector<Mapping> writable_mappings(const std::string& process) {
   CLV_CHECK(maps.is_open());
   for (std::string line; std::getline(maps, line);) {
     const Mapping mapping = parse_mapping(line);
-    if (mapping.writable && mapping.end - mapping.begin <= kLargest) mappings.push_back(mapping);
+    const bool is_shadow = mapping.begin >= kShadowBegin && mapping.end <= kShadowEnd;
+    if (mapping.writable && !is_shadow) mappings.push_back(mapping);
   }
   return mappings;
+}
+
+// The first place from `from` on where the first eight bytes fit. Runs over all of memory, so without
+// AddressSanitizer's checks.
+__attribute__((no_sanitize("address", "undefined"))) std::size_t next_candidate(
+    std::span<const std::byte> piece, std::size_t from, std::span<const std::byte> inverted) {
+  std::uint64_t wanted;
+  __builtin_memcpy(&wanted, inverted.data(), sizeof(wanted));
+  const std::byte* const data = piece.data();
+  const std::size_t size = piece.size();
+  for (std::size_t at = from; at + sizeof(wanted) <= size; ++at) {
+    std::uint64_t word;
+    __builtin_memcpy(&word, data + at, sizeof(word));
+    if (~word == wanted) return at;
+  }
+  return size;
 }
 
 }  // namespace
@@ -60,20 +82,17 @@ MemoryScan::MemoryScan(const std::string& process) : process_(process) {
 MemoryScan::~MemoryScan() { ::munmap(window_.data(), window_.size()); }
 
 std::vector<std::uintptr_t> MemoryScan::find(std::span<const std::byte> inverted) {
-  CLV_CHECK(!inverted.empty() && inverted.size() <= kOverlap);
+  CLV_CHECK(inverted.size() >= sizeof(std::uint64_t) && inverted.size() <= kOverlap);
   std::vector<std::uintptr_t> found;
   read_all([&](std::uintptr_t address, std::span<const std::byte> piece, std::size_t fresh) {
-    const int first = std::to_integer<int>(~inverted.front());
-    for (std::size_t at = 0; at < fresh;) {
-      const void* const hit = std::memchr(piece.data() + at, first, fresh - at);
-      if (hit == nullptr) break;
-      at = static_cast<std::size_t>(static_cast<const std::byte*>(hit) - piece.data());
+    const auto is_inverse = [](std::byte a, std::byte b) { return a == ~b; };
+    for (std::size_t at = next_candidate(piece, 0, inverted); at < fresh;
+         at = next_candidate(piece, at + 1, inverted)) {
       const auto rest = piece.subspan(at);
-      const auto is_inverse = [](std::byte a, std::byte b) { return a == ~b; };
-      if (rest.size() >= inverted.size() && std::ranges::equal(rest.first(inverted.size()), inverted, is_inverse)) {
+      if (rest.size() >= inverted.size() &&
+          std::ranges::equal(rest.first(inverted.size()), inverted, is_inverse)) {
         found.push_back(address + at);
       }
-      ++at;
     }
   });
   return found;

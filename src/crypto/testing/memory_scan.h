@@ -23,7 +23,7 @@ class MemoryScan {
   MemoryScan(const MemoryScan&) = delete;
   MemoryScan& operator=(const MemoryScan&) = delete;
 
-  // Where the complement of `inverted` occurs. Requires: 1 to 256 bytes.
+  // Where the complement of `inverted` occurs. Requires: 8 to 256 bytes.
   std::vector<std::uintptr_t> find(std::span<const std::byte> inverted);
 
   // Every expanded AES key, whoever's.
@@ -39,7 +39,8 @@ class MemoryScan {
  private:
   // Calls `look` with pieces that overlap by 256 bytes; a match belongs to the piece where it starts
   // before `fresh`.
-  using Look = std::function<void(std::uintptr_t address, std::span<const std::byte> piece, std::size_t fresh)>;
+  using Look =
+      std::function<void(std::uintptr_t address, std::span<const std::byte> piece, std::size_t fresh)>;
   void read_all(const Look& look);
   void read_mapping(int memory, std::uintptr_t begin, std::uintptr_t end, const Look& look);
 

@@ -34,8 +34,10 @@ struct LibSsl {
   long (*context_ctrl)(Context*, int, long, void*) = find<long(Context*, int, long, void*)>("SSL_CTX_ctrl");
   int (*set_suites_12)(Context*, const char*) = find<int(Context*, const char*)>("SSL_CTX_set_cipher_list");
   int (*set_suites_13)(Context*, const char*) = find<int(Context*, const char*)>("SSL_CTX_set_ciphersuites");
-  void (*set_psk_client)(Context*, PskClient) = find<void(Context*, PskClient)>("SSL_CTX_set_psk_client_callback");
-  void (*set_psk_server)(Context*, PskServer) = find<void(Context*, PskServer)>("SSL_CTX_set_psk_server_callback");
+  void (*set_psk_client)(Context*,
+                         PskClient) = find<void(Context*, PskClient)>("SSL_CTX_set_psk_client_callback");
+  void (*set_psk_server)(Context*,
+                         PskServer) = find<void(Context*, PskServer)>("SSL_CTX_set_psk_server_callback");
   Connection* (*connection_new)(Context*) = find<Connection*(Context*)>("SSL_new");
   void (*connection_free)(Connection*) = find<void(Connection*)>("SSL_free");
   void (*set_bio)(Connection*, Bio*, Bio*) = find<void(Connection*, Bio*, Bio*)>("SSL_set_bio");
@@ -44,10 +46,11 @@ struct LibSsl {
   int (*handshake)(Connection*) = find<int(Connection*)>("SSL_do_handshake");
   int (*read)(Connection*, void*, int) = find<int(Connection*, void*, int)>("SSL_read");
   int (*write)(Connection*, const void*, int) = find<int(Connection*, const void*, int)>("SSL_write");
-  const void* (*current_suite)(const Connection*) = find<const void*(const Connection*)>("SSL_get_current_cipher");
+  const void* (*current_suite)(const Connection*) =
+      find<const void*(const Connection*)>("SSL_get_current_cipher");
   const char* (*suite_name)(const void*) = find<const char*(const void*)>("SSL_CIPHER_get_name");
-  int (*bio_pair)(Bio**, std::size_t, Bio**, std::size_t) =
-      find<int(Bio**, std::size_t, Bio**, std::size_t)>("BIO_new_bio_pair");
+  int (*bio_pair)(Bio**, std::size_t, Bio**,
+                  std::size_t) = find<int(Bio**, std::size_t, Bio**, std::size_t)>("BIO_new_bio_pair");
 };
 
 const LibSsl& ssl() {
@@ -57,7 +60,8 @@ const LibSsl& ssl() {
 
 constexpr char kNotASecret[] = "not-a-real-pre-shared-key-32bytes";
 
-unsigned psk_of_client(Connection*, const char*, char* identity, unsigned identity_size, unsigned char* psk, unsigned size) {
+unsigned psk_of_client(Connection*, const char*, char* identity, unsigned identity_size, unsigned char* psk,
+                       unsigned size) {
   CLV_CHECK(identity_size > 4 && size >= 32);
   std::memcpy(identity, "test", 5);
   std::memcpy(psk, kNotASecret, 32);

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/testing/stand.h"
+
+#include <cstdlib>
+
+#include "gateway/outgoing_head.h"
+#include "http/parser.h"
+#include "identity/api_key.h"
+
+namespace claviger::gateway::testing {
+namespace {
+
+base::Document scalar(std::string text) {
+  base::Document node;
+  node.type = base::Document::Type::kScalar;
+  node.scalar = std::move(text);
+  return node;
+}
+
+base::Document auth(std::string kind, std::string name = "") {
+  base::Document map;
+  map.type = base::Document::Type::kMap;
+  map.entries.push_back({"kind", scalar(std::move(kind))});
+  if (!name.empty()) map.entries.push_back({"name", scalar(std::move(name))});
+  return map;
+}
+
+policy::UpstreamResource upstream(const std::string& name, unsigned port, base::Document how) {
+  policy::UpstreamResource resource;
+  resource.name = name;
+  resource.mount = "/" + name;
+  resource.base_url = *http::parse_base_url("http://127.0.0.1:" + std::to_string(port) + (name == "api" ? "/base" : ""));
+  resource.auth = std::move(how);
+  resource.allow_plaintext = true;
+  resource.allow_private_addresses.all = true;
+  resource.timeouts = {std::chrono::milliseconds(500), std::chrono::milliseconds(500), std::chrono::milliseconds(500)};
+  return resource;
+}
+
+policy::GrantResource grant(const std::string& name, const std::string& to, std::vector<std::string> methods, std::string_view path) {
+  policy::GrantResource resource;
+  resource.name = name;
+  resource.principal = "alice";
+  resource.upstream = to;
+  resource.methods = std::move(methods);
+  resource.paths.push_back(*policy::Glob::parse(path));
+  return resource;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const World>> Stand::make_world(unsigned port, const std::string& key_id, const crypto::Sha256Digest& hash,
+                                                       vault::ProcessKey& key, std::uint64_t revision) {
+  policy::Resources resources;
+  resources.upstreams.push_back(upstream("api", port, auth("bearer")));
+  resources.upstreams.push_back(upstream("legacy", port, auth("query", "key")));
+  resources.upstreams.push_back(upstream("bare", port, auth("bearer")));
+  ::setenv("CLAVIGER_TEST_SECRET_A", std::string(kSecret).c_str(), 1);
+  ::setenv("CLAVIGER_TEST_SECRET_B", std::string(kSecret).c_str(), 1);
+  resources.credentials.push_back({{}, "api-main", "api", {}, "env:CLAVIGER_TEST_SECRET_A"});
+  resources.credentials.push_back({{}, "legacy-main", "legacy", {}, "env:CLAVIGER_TEST_SECRET_B"});
+  resources.principals.push_back({{}, "alice", "service", {}, false});
+  if (!key_id.empty()) resources.api_keys.push_back({{}, key_id, "alice", hash, {}, {}});
+  auto limited = grant("limited", "api", {"GET"}, "/v1/limited");
+  limited.rate = policy::Rate{5, std::chrono::seconds(60)};
+  resources.grants.push_back(std::move(limited));
+  resources.grants.push_back(grant("main", "api", {"GET", "POST", "HEAD", "PUT"}, "/v1/**"));
+  resources.grants.push_back(grant("legacy", "legacy", {}, "/**"));
+  resources.grants.push_back(grant("bare", "bare", {}, "/**"));
+  vault::SecretSources sources(key);
+  return build_world(std::move(resources), revision, {}, key, sources);
+}
+
+Stand::Stand(unsigned upstream_port)
+    : arena_(*base::SecretArena::create({base::SecretArena::Memory::kLocked, std::size_t{4} << 20})),
+      key_(*vault::ProcessKey::create(*arena_)),
+      access_writer_(*telemetry::AccessLogWriter::open("off")),
+      access_log_(std::make_unique<telemetry::AccessLog>(*access_writer_, metrics_)),
+      resolver_(*net::Resolver::create(loop())),
+      shared_{cells_, limit_keys_, {100, std::chrono::seconds(60)}, {net::kBufferSize, http::kMaxFields, net::kBufferSize}} {
+  const identity::NewApiKey made = *identity::generate_api_key(*arena_);
+  api_key_ = made.text.reveal_text();
+  world_ = *make_world(upstream_port, made.id, made.hash, *key_);
+  worker_.reset(new Worker{loop(), *resolver_, buffers_, metrics_, *access_log_, *key_->make_opener(), crypto::Sha256(), RequestIds(),
+                           SecretScratchPool(*arena_), UpstreamPools(loop(), *resolver_, buffers_, metrics_, PoolLimits()), shared_});
+  worker_->pools.adopt(world_);
+}
+
+Stand::~Stand() = default;
+
+Call Stand::call(std::string text) {
+  if (const std::size_t at = text.find("$KEY"); at != std::string::npos) text.replace(at, 4, api_key_);
+  texts_.push_back(std::make_unique<std::string>(std::move(text)));
+  heads_.push_back(std::make_unique<http::RequestHead>());
+  CLV_CHECK(http::parse_request_head(*texts_.back(), http::HeadLimits(), *heads_.back()).has_value());
+  Call call;
+  call.head = heads_.back().get();
+  call.world = world_.get();
+  call.address = *base::parse_ip("192.0.2.7");
+  call.address_text = "192.0.2.7";
+  call.request_id = worker_->request_ids.next();
+  call.wall = loop().wall_now();
+  call.began = loop().now();
+  return call;
+}
+
+std::string Stand::outgoing(const Call& call) {
+  std::string room(SecretScratchPool::kSize, '\0');
+  http::HeadWriter out(room);
+  CLV_CHECK(write_outgoing_head(call, worker_->opener, out).has_value());
+  return std::string(out.text());
+}
+
+}  // namespace claviger::gateway::testing

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "gateway/call.h"
+#include "gateway/pipeline.h"
+#include "gateway/worker.h"
+#include "net/testing/loop_fixture.h"
+
+namespace claviger::gateway::testing {
+
+// A worker with everything around it, and a small world:
+//   upstream `api` at /api -> http://127.0.0.1:<port>/base, bearer; `legacy` at /legacy, query parameter `key`;
+//   `bare` at /bare without a credential; principal `alice` with one API key;
+//   grant: alice may GET and POST /v1/** of api (5 a minute on /v1/limited), anything of legacy and bare.
+class Stand : public net::testing::LoopFixture {
+ public:
+  static constexpr std::string_view kSecret = "fake-credential-of-the-test-upstream";
+
+  explicit Stand(unsigned upstream_port = 1);
+  ~Stand();
+
+  Worker& worker() noexcept { return *worker_; }
+  const World& world() const noexcept { return *world_; }
+  std::string_view api_key() const noexcept { return api_key_; }
+  telemetry::WorkerMetrics& metrics() noexcept { return metrics_; }
+  net::BufferPool& buffers() noexcept { return buffers_; }
+  base::SecretArena& arena() noexcept { return *arena_; }
+
+  // A call for a head given as text ("GET /api/v1/x HTTP/1.1\r\n..."); `$KEY` stands for the API key.
+  Call call(std::string text);
+  Result<void> run(Call& call) { return run_pipeline(call, *worker_); }
+  // The head as the upstream would get it.
+  std::string outgoing(const Call& call);
+
+  static Result<std::shared_ptr<const World>> make_world(unsigned port, const std::string& key_id, const crypto::Sha256Digest& hash,
+                                                         vault::ProcessKey& key, std::uint64_t revision = 1);
+
+ private:
+  std::unique_ptr<base::SecretArena> arena_;
+  std::unique_ptr<vault::ProcessKey> key_;
+  std::string api_key_;
+  std::unique_ptr<telemetry::AccessLogWriter> access_writer_;
+  telemetry::WorkerMetrics metrics_;
+  std::unique_ptr<telemetry::AccessLog> access_log_;
+  std::unique_ptr<net::Resolver> resolver_;
+  net::BufferPool buffers_;
+  policy::LimitCells cells_;
+  policy::LimitKeys limit_keys_;
+  Shared shared_;
+  std::shared_ptr<const World> world_;
+  std::unique_ptr<Worker> worker_;
+  std::vector<std::unique_ptr<std::string>> texts_;
+  std::vector<std::unique_ptr<http::RequestHead>> heads_;
+};
+
+}  // namespace claviger::gateway::testing
