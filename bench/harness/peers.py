@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The upstream and the gateways that are compared: how each is configured and started.
+
+A later peer is one more class with start() and a line in GATEWAYS.
+"""
+
+import http.client
+import os
+import socket
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+from .processes import BenchError, Processes, free_port, tail, tool, wait_for_port
+from .setting import CREDENTIAL, PATH, Setting
+
+
+def _nginx_user() -> str:
+    return "user root;" if os.geteuid() == 0 else ""
+
+
+class Upstream:
+    def __init__(self, setting: Setting, processes: Processes) -> None:
+        directory = setting.make_directory("upstream")
+        self.plain_port, self.tls_port, self.status_port = free_port(), free_port(), free_port()
+        items = ",".join(f'{{"id":{number},"name":"item {number}","state":"active"}}' for number in range(10, 33))
+        body = f'{{"object":"list","data":[{items}]}}'
+        setting.fill("nginx_upstream.conf.in", directory / "nginx.conf", {
+            "USER": _nginx_user(), "DIR": directory, "PLAIN_PORT": self.plain_port, "TLS_PORT": self.tls_port,
+            "STATUS_PORT": self.status_port, "CERT": setting.certificate, "KEY": setting.private_key,
+            "CREDENTIAL": CREDENTIAL, "BODY": body})
+        log = str(directory / "output.log")
+        process = processes.start([tool("nginx", "nginx"), "-c", str(directory / "nginx.conf")],
+                                  setting.cores.upstream, log)
+        wait_for_port(process, self.status_port, "the upstream nginx", log)
+        self._status: socket.socket | None = None
+
+    def port(self, tls: bool) -> int:
+        return self.tls_port if tls else self.plain_port
+
+    def requests(self) -> int:
+        """How many it has answered so far, of all callers."""
+        if self._status is None:
+            self._status = socket.create_connection(("127.0.0.1", self.status_port))
+        self._status.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        text = b""
+        while b"Waiting:" not in text:
+            part = self._status.recv(4096)
+            if not part:
+                raise BenchError("the upstream's status port closed the connection")
+            text += part
+        return int(text.split(b"handled requests\n")[1].split()[2])
+
+
+class Gateway:
+    """One gateway doing the job. `preload`: count its allocations into counts_file."""
+
+    name = ""
+
+    def __init__(self, setting: Setting, upstream: Upstream, tls: bool, preload: Path | None = None) -> None:
+        self.setting, self.upstream, self.tls, self.preload = setting, upstream, tls, preload
+        self.directory = setting.make_directory(f"{self.name}_{'tls' if tls else 'plain'}")
+        self.port = free_port()
+        self.log = str(self.directory / "output.log")
+        self.counts_file = self.directory / "allocations"
+        self.pid = 0
+        for old in (self.counts_file, self.directory / "access.log"):
+            old.unlink(missing_ok=True)
+
+    @classmethod
+    def version(cls) -> str:
+        raise NotImplementedError
+
+    def start(self, processes: Processes) -> None:
+        raise NotImplementedError
+
+    def truncate_log(self) -> None:
+        """After each load: the disk must not fill up. All peers append."""
+        try:
+            os.truncate(self.directory / "access.log", 0)
+        except FileNotFoundError:
+            pass
+
+    def _launch(self, processes: Processes, command: list[str]) -> None:
+        env = {}
+        if self.preload is not None:
+            env = {"LD_PRELOAD": str(self.preload), "CLV_ALLOC_COUNT_FILE": str(self.counts_file)}
+        self.process = processes.start(command, self.setting.cores.gateway, self.log, env)
+        self.pid = self.process.pid
+        wait_for_port(self.process, self.port, self.name, self.log)
+
+    def check(self) -> None:
+        """Does it do the job? A gateway that answers quickly and wrongly must not look good."""
+        status, headers, body = self._ask(self.setting.key.text)
+        if status != 200 or b'"object":"list"' not in body:
+            raise BenchError(f"{self.name}: a call with the key was answered {status}: {body[:200]!r}\n"
+                             f"{tail(self.log)}")
+        if not headers.get("X-Request-Id"):
+            raise BenchError(f"{self.name}: the answer has no X-Request-Id")
+        status, _, _ = self._ask("wrong" + self.setting.key.text[5:])
+        if status != 401:
+            raise BenchError(f"{self.name}: a call with an unknown key was answered {status}, not 401")
+
+    def _ask(self, key: str) -> tuple[int, http.client.HTTPMessage, bytes]:
+        if self.tls:
+            context = ssl.create_default_context(cafile=str(self.setting.ca))
+            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                "127.0.0.1", self.port, timeout=10, context=context)
+        else:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", "/api" + PATH, headers={"Authorization": "Bearer " + key})
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise BenchError(f"{self.name} does not answer: {error}\n{tail(self.log)}") from None
+        finally:
+            connection.close()
+
+    def _write_key_map(self, form: str) -> None:
+        keys = [self.setting.key, *self.setting.others]
+        (self.directory / "keys.map").write_text("".join(form.format(text=key.text, id=key.id) for key in keys))
+
+
+class Nginx(Gateway):
+    name = "nginx"
+
+    @classmethod
+    def version(cls) -> str:
+        done = subprocess.run([tool("nginx", "nginx"), "-v"], capture_output=True, text=True)
+        return done.stderr.split("/")[-1].strip()
+
+    def start(self, processes: Processes) -> None:
+        self._write_key_map('"Bearer {text}" "{id}";\n')
+        listen, proxy_pass = f"listen 127.0.0.1:{self.port} backlog=1024;", "proxy_pass http://backend/;"
+        if self.tls:
+            listen = "\n    ".join([
+                f"listen 127.0.0.1:{self.port} ssl backlog=1024;", f"ssl_certificate {self.setting.certificate};",
+                f"ssl_certificate_key {self.setting.private_key};", "ssl_protocols TLSv1.3;",
+                "ssl_conf_command Ciphersuites TLS_AES_256_GCM_SHA384;", "ssl_session_cache shared:sessions:1m;"])
+            proxy_pass = "\n      ".join([
+                "proxy_pass https://backend/;", "proxy_ssl_protocols TLSv1.3;",
+                "proxy_ssl_conf_command Ciphersuites TLS_AES_256_GCM_SHA384;", "proxy_ssl_verify on;",
+                f"proxy_ssl_trusted_certificate {self.setting.ca};", "proxy_ssl_name localhost;",
+                "proxy_ssl_server_name on;", "proxy_ssl_session_reuse on;"])
+        self.setting.fill("nginx_gateway.conf.in", self.directory / "nginx.conf", {
+            "USER": _nginx_user(), "DIR": self.directory, "LISTEN": listen, "PROXY_PASS": proxy_pass,
+            "UPSTREAM_PORT": self.upstream.port(self.tls), "CREDENTIAL": CREDENTIAL})
+        self._launch(processes, [tool("nginx", "nginx"), "-c", str(self.directory / "nginx.conf")])
+
+
+class NginxAgain(Nginx):
+    """nginx in Claviger's place: what the harness says when there is no difference."""
+
+    name = "nginx_again"
+
+
+class Haproxy(Gateway):
+    name = "haproxy"
+
+    @classmethod
+    def version(cls) -> str:
+        return subprocess.run([tool("haproxy", "haproxy"), "-v"], capture_output=True, text=True).stdout.split()[2]
+
+    def start(self, processes: Processes) -> None:
+        self._write_key_map("{text} {id}\n")
+        log_port = free_port()
+        sink_log = str(self.directory / "sink.log")
+        sink = processes.start([sys.executable, str(Path(__file__).with_name("log_sink.py")), str(log_port),
+                                str(self.directory / "access.log")], self.setting.cores.load, sink_log)
+        wait_for_port(sink, log_port, "the log sink", sink_log)
+        bind = f"bind 127.0.0.1:{self.port}"
+        server = f"server upstream 127.0.0.1:{self.upstream.port(self.tls)} pool-max-conn 64"
+        if self.tls:
+            both = self.directory / "server_and_key.pem"
+            both.touch(0o600)
+            both.write_text(self.setting.certificate.read_text() + self.setting.private_key.read_text())
+            bind += f" ssl crt {both}"
+            server += f" ssl verify required ca-file {self.setting.ca} sni str(localhost) verifyhost localhost"
+        self.setting.fill("haproxy.cfg.in", self.directory / "haproxy.cfg", {
+            "DIR": self.directory, "BIND": bind, "SERVER": server, "LOG_PORT": log_port, "CREDENTIAL": CREDENTIAL})
+        self._launch(processes, [tool("haproxy", "haproxy"), "-db", "-f", str(self.directory / "haproxy.cfg")])
+
+
+class Claviger(Gateway):
+    name = "claviger"
+    binary = Path("build/release/claviger")
+
+    @classmethod
+    def version(cls) -> str:
+        done = subprocess.run([str(cls.binary), "version"], capture_output=True, text=True)
+        return done.stdout.strip().removeprefix("claviger ")
+
+    def start(self, processes: Processes) -> None:
+        if not self.binary.is_file():
+            raise BenchError(f"{self.binary} is not there; run ./dev build first")
+        resources = self.directory / "resources"
+        resources.mkdir(exist_ok=True)
+        secret = self.directory / "credential"
+        secret.unlink(missing_ok=True)
+        secret.touch(0o600)
+        secret.write_text(CREDENTIAL)
+        (resources / "bench.yaml").write_text(self._resources(secret))
+        keys = [self.setting.key, *self.setting.others]
+        (resources / "keys.yaml").write_text("---\n".join(
+            f"kind: api_key\nname: {key.id}\nprincipal: bench\nhash: \"{key.hash}\"\n" for key in keys))
+        config = self.directory / "claviger.yaml"
+        tls = "off"
+        if self.tls:
+            tls = f'{{ cert: "{self.setting.certificate}", key: "{self.setting.private_key}" }}'
+        config.write_text(f"""data_dir: {self.setting.make_directory(self.directory.name + '/data')}
+gateway: {{ listen: "127.0.0.1:{self.port}", tls: {tls}, workers: 1 }}
+admin: {{ listen: "127.0.0.1:{free_port()}", tls: off }}
+log: {{ level: info, access: "file:{self.directory / 'access.log'}" }}
+""")
+        self._launch(processes, [str(self.binary), "serve", "--resources", str(resources), "--config", str(config)])
+
+    def _resources(self, secret: Path) -> str:
+        port = self.upstream.port(self.tls)
+        trust = f"base_url: http://127.0.0.1:{port}\nallow_plaintext: true"
+        if self.tls:
+            trust = f'base_url: https://127.0.0.1:{port}\ntls: {{ ca: "{self.setting.ca}", server_name: localhost }}'
+        return f"""kind: upstream
+name: bench
+mount: /api
+{trust}
+allow_private_addresses: true
+auth: {{ kind: bearer }}
+---
+kind: credential
+name: bench
+upstream: bench
+from: "file:{secret}"
+---
+kind: principal
+name: bench
+type: service
+---
+kind: grant
+principal: bench
+upstream: bench
+methods: [GET]
+paths: ["/v1/**"]
+rate: 1000000/s
+"""
+
+
+GATEWAYS: dict[str, type[Gateway]] = {gateway.name: gateway for gateway in (Nginx, Claviger, Haproxy, NginxAgain)}
