@@ -33,7 +33,8 @@ Reading read(std::string_view input, std::size_t piece) {
       reading.verdict = Verdict::kRefused;
       return reading;
     }
-    expect(step->consumed > 0 && step->consumed <= exact.size(), "each step takes something, and no more than there is");
+    expect(step->consumed > 0 && step->consumed <= exact.size(),
+           "each step takes something, and no more than there is");
     expect(step->data.empty() || (step->data.data() >= exact.data() &&
                                   step->data.data() + step->data.size() <= exact.data() + step->consumed),
            "data lies within what was taken");

@@ -31,7 +31,8 @@ std::string scan(std::string_view input, std::size_t piece) {
 }
 
 bool is_within(std::string_view part, std::string_view whole) {
-  return part.empty() || (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
+  return part.empty() ||
+         (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
 }
 
 void check_invariants(std::string_view text, const ResponseHead& head, Method method) {
@@ -42,7 +43,8 @@ void check_invariants(std::string_view text, const ResponseHead& head, Method me
   expect(is_within(head.reason, text), "the reason is within the head");
   for (const Field& field : head.fields) {
     expect(is_within(field.name, text) && is_within(field.value, text), "fields are within the head");
-    expect(field.value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos, "values hold no line ends");
+    expect(field.value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos,
+           "values hold no line ends");
     expect(field.known == classify(field.name), "fields are classified");
   }
 }
@@ -55,7 +57,8 @@ void check_round_trip(const ResponseHead& head, Method method) {
   out.end();
   const auto again = std::make_unique<ResponseHead>();
   const HeadLimits limits{.bytes = memory.size()};
-  expect(out.fits() && parse_response_head(out.text(), limits, method, *again).has_value(), "what was read can be written");
+  expect(out.fits() && parse_response_head(out.text(), limits, method, *again).has_value(),
+         "what was read can be written");
   expect(again->fields.size() == head.fields.size() && again->framing == head.framing, "and means the same");
   for (std::size_t i = 0; i < head.fields.size(); ++i) {
     expect(again->fields[i].name == head.fields[i].name && again->fields[i].value == head.fields[i].value,
@@ -73,11 +76,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
   HeadScanner scanner;
   const auto head_size = scanner.scan(input, {}, Blame::kUpstream);
-  const std::string_view text(input.data(), head_size.has_value() && *head_size > 0 ? *head_size : input.size());
+  const std::string_view text(input.data(),
+                              head_size.has_value() && *head_size > 0 ? *head_size : input.size());
   static ResponseHead head;
   for (const Method method : {Method::kGet, Method::kHead}) {
     if (!parse_response_head(text, {}, method, head).has_value()) continue;
-    expect(head_size.has_value() && *head_size == text.size(), "the parser takes only what the scanner measured");
+    expect(head_size.has_value() && *head_size == text.size(),
+           "the parser takes only what the scanner measured");
     check_invariants(text, head, method);
     if (head.minor == 1) check_round_trip(head, method);
   }

@@ -14,7 +14,8 @@ using claviger::fuzz::expect;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string input(data, data + size);
   const auto traits = http::check_canonical_path(input);
-  expect(traits.has_value() == http::testing::reference_is_canonical_path(input), "both agree on what is canonical");
+  expect(traits.has_value() == http::testing::reference_is_canonical_path(input),
+         "both agree on what is canonical");
   if (traits.has_value()) {
     expect(traits->has_encoded_slash == input.contains("%2F"), "encoded slashes are reported");
   }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/document.h"
 
+#include <gtest/gtest.h>
+
 namespace claviger::base {
 namespace {
 

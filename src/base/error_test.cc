@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/error.h"
 
+#include <gtest/gtest.h>
 #include <cerrno>
 #include <set>
 #include <string>

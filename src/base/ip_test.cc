@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/ip.h"
 
+#include <gtest/gtest.h>
+
+#include <string_view>
+
+#include <initializer_list>
+
 namespace claviger::base {
 namespace {
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/parse.h"
 
+#include <gtest/gtest.h>
+#include <array>
 #include <initializer_list>
+#include <string>
 
 namespace claviger::base {
 namespace {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/secret_bytes.h"
 
+#include <gtest/gtest.h>
 #include <algorithm>
 #include <string_view>
 #include <type_traits>

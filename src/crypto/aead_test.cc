@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crypto/aead.h"
 
+#include <gtest/gtest.h>
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "base/parse.h"
 #include "crypto/openssl_memory.h"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counts what the calls on a request's path allocate: every allocation of OpenSSL's is one of ours here.
+#include <gtest/gtest.h>
 #include <sanitizer/allocator_interface.h>
+#include <vector>
 
 #include "crypto/aead.h"
 #include "crypto/hash.h"

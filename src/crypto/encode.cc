@@ -36,17 +36,16 @@ constexpr int decode_sextet(int c) noexcept {
 
 int octet(std::byte byte) noexcept { return std::to_integer<int>(byte); }
 
-// Half a byte at a time: sixteen entries are one cache line, so that which are read shows nowhere.
-consteval std::array<std::uint32_t, 16> crc_table() {
-  std::array<std::uint32_t, 16> table{};
+consteval std::array<std::uint32_t, 256> crc_table() {
+  std::array<std::uint32_t, 256> table{};
   for (std::uint32_t i = 0; i < table.size(); ++i) {
     std::uint32_t crc = i;
-    for (int bit = 0; bit < 4; ++bit) crc = crc >> 1 ^ ((crc & 1) != 0 ? 0xedb88320U : 0);
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ ((crc & 1) != 0 ? 0xedb88320U : 0);
     table[i] = crc;
   }
   return table;
 }
-alignas(64) constexpr auto kCrcTable = crc_table();
+constexpr auto kCrcTable = crc_table();
 
 }  // namespace
 
@@ -93,11 +92,7 @@ Decoded base64_decode(std::string_view text, std::span<std::byte> out) noexcept 
 
 unsigned crc32(std::string_view text) noexcept {
   std::uint32_t crc = ~0U;
-  for (const char c : text) {
-    crc ^= static_cast<unsigned char>(c);
-    crc = crc >> 4 ^ kCrcTable[crc & 15];
-    crc = crc >> 4 ^ kCrcTable[crc & 15];
-  }
+  for (const char c : text) crc = crc >> 8 ^ kCrcTable[(crc ^ static_cast<unsigned char>(c)) & 255];
   return ~crc;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crypto/encode.h"
 
+#include <gtest/gtest.h>
 #include <random>
 #include <string>
 #include <vector>

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crypto/hash.h"
 
+#include <gtest/gtest.h>
 #include <string>
+#include <vector>
 
 #include "base/parse.h"
 

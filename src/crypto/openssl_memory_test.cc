@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crypto/openssl_memory.h"
 
+#include <gtest/gtest.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <algorithm>
+#include <cstring>
+#include <vector>
 
 #include <thread>
 

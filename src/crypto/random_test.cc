@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crypto/random.h"
 
+#include <gtest/gtest.h>
 #include <set>
 #include <vector>
 

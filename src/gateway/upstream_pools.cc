@@ -13,8 +13,18 @@ using telemetry::Gauge;
 
 // --- One connection ------------------------------------------------------------------------------
 
-// Whatever happens to an idle connection is its end: a close, an idle time-out, or an answer nobody asked for.
-void PooledConnection::on_wakeup(net::Wakeup) noexcept { pool_.drop_idle(*this); }
+// Whatever happens to an idle connection is its end: a close, an answer nobody asked for, or having been idle for too
+// long; but for the first time-out, which only takes its buffers.
+void PooledConnection::on_wakeup(net::Wakeup why) noexcept {
+  if (why != net::Wakeup::kTimeout || std::exchange(trimmed_, true)) return pool_.drop_idle(*this);
+  connection.stream().release_buffers();
+  wait_idle(pool_.limits_.idle);
+}
+
+void PooledConnection::wait_idle(std::chrono::milliseconds limit) noexcept {
+  connection.stream().set_deadline_after(limit);
+  connection.stream().source().wait_as_reader(*this, net::Source::Direction::kRead);
+}
 
 // --- One pool ------------------------------------------------------------------------------------
 
@@ -56,9 +66,8 @@ net::Task<Result<UpstreamPool::Lease>> UpstreamPool::acquire(bool fresh, std::ch
 
 void UpstreamPool::give_back(std::unique_ptr<PooledConnection> connection) noexcept {
   if (retired_ || idle_.size() >= limits_.connections) return discard(std::move(connection));
-  net::Stream& stream = connection->connection.stream();
-  stream.set_deadline_after(limits_.idle);
-  stream.source().wait_as_reader(*connection, net::Source::Direction::kRead);
+  connection->trimmed_ = false;
+  connection->wait_idle(net::kBuffersKeptIdle);
   idle_.push_back(std::move(connection));
   metrics_.add(Gauge::kUpstreamIdle, 1);
 }

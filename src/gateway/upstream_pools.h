@@ -30,7 +30,9 @@ class PooledConnection final : public net::Waiter {
  private:
   friend class UpstreamPool;
   void on_wakeup(net::Wakeup why) noexcept override;
+  void wait_idle(std::chrono::milliseconds limit) noexcept;
   UpstreamPool& pool_;
+  bool trimmed_ = false;  // idle for a while, and without buffers since
 };
 
 struct PoolLimits {

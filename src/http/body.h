@@ -23,8 +23,9 @@ class BodyReader {
   BodyReader() noexcept = default;  // no body: is_done() from the start
   BodyReader(Framing framing, std::uint64_t content_length, Blame from) noexcept;
 
-  // Looks at the front of `input`. Takes `consumed` bytes off it (0 only when input is empty or is_done()), of which
-  // `data` (possibly empty, a view into input) belongs to the body. Call again with the rest.
+  // Looks at the front of `input`. Takes `consumed` bytes off it (0 only when input is empty or is_done()),
+  // of which `data` (possibly empty, a view into input) belongs to the body. Call again with the rest.
+  // After an error the reader is of no further use.
   struct Step {
     std::size_t consumed = 0;
     std::string_view data;
@@ -43,8 +44,20 @@ class BodyReader {
 
  private:
   enum class State : std::uint8_t {
-    kDone, kLength, kUntilClose, kChunkSize, kChunkExtension, kChunkSizeLf, kChunkData, kChunkDataCr, kChunkDataLf,
-    kTrailerStart, kTrailerName, kTrailer, kTrailerLf, kFinalLf,
+    kDone,
+    kLength,
+    kUntilClose,
+    kChunkSize,
+    kChunkExtension,
+    kChunkSizeLf,
+    kChunkData,
+    kChunkDataCr,
+    kChunkDataLf,
+    kTrailerStart,
+    kTrailerName,
+    kTrailer,
+    kTrailerLf,
+    kFinalLf,
   };
   std::string_view take_data(std::string_view input) noexcept;
   Result<void> take_framing(char c) noexcept;

@@ -118,8 +118,9 @@ TEST(BodyReader, TakesSizesInHexOfEitherCaseWithZerosInFront) {
 }
 
 TEST(BodyReader, RefusesSizesThatAreNoHexNumbers) {
-  for (const char* body : {"\r\n", ";x\r\n", "g\r\n", "0x3\r\nabc\r\n", "-1\r\n", "+3\r\nabc\r\n", " 3\r\nabc\r\n", "3 \r\nabc\r\n",
-                           "3\t\r\nabc\r\n", "3_0\r\n", "3\rabc", "3\nabc\n0\n\n", "\n", "3,\r\n", "3 ;x\r\nabc\r\n"}) {
+  for (const char* body : {"\r\n", ";x\r\n", "g\r\n", "0x3\r\nabc\r\n", "-1\r\n", "+3\r\nabc\r\n",
+                           " 3\r\nabc\r\n", "3 \r\nabc\r\n", "3\t\r\nabc\r\n", "3_0\r\n", "3\rabc",
+                           "3\nabc\n0\n\n", "\n", "3,\r\n", "3 ;x\r\nabc\r\n"}) {
     EXPECT_NE(read_chunked(body).error, "") << body;
   }
   EXPECT_NE(read_chunked("3\0\r\nabc\r\n"s).error, "");
@@ -169,8 +170,9 @@ TEST(BodyReader, ReadsAndDropsTrailers) {
 }
 
 TEST(BodyReader, RefusesTrailersThatAreNoFieldLines) {
-  for (const char* trailers : {"GET / HTTP/1.1\r\n\r\n", "nocolon\r\n\r\n", ": v\r\n\r\n", " folded: v\r\n\r\n", "A: b\r\n c\r\n\r\n",
-                               "A : b\r\n\r\n", "A: b\n\r\n", "A: b\rC: d\r\n\r\n", "A: \x01\r\n\r\n", "\n", "\rX", "A: b\r\n\n"}) {
+  for (const char* trailers : {"GET / HTTP/1.1\r\n\r\n", "nocolon\r\n\r\n", ": v\r\n\r\n",
+                               " folded: v\r\n\r\n", "A: b\r\n c\r\n\r\n", "A : b\r\n\r\n", "A: b\n\r\n",
+                               "A: b\rC: d\r\n\r\n", "A: \x01\r\n\r\n", "\n", "\rX", "A: b\r\n\n"}) {
     EXPECT_NE(read_chunked("0\r\n"s + trailers).error, "") << trailers;
   }
 }

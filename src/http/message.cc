@@ -14,7 +14,7 @@ constexpr std::size_t kShortestName = 2;
 constexpr std::size_t kLongestName = 19;
 constexpr std::uint64_t kEveryByte = 0x0101010101010101;
 
-// The first `size` bytes of a word, the rest zero. Written out for the compiler's tables, one load at run time.
+// The first `size` bytes of a word, the rest zero: a loop in the compiler, one load at run time.
 static_assert(std::endian::native == std::endian::little);
 template <std::size_t size>
 constexpr std::uint64_t load(const char* p) noexcept {
@@ -110,12 +110,14 @@ consteval std::array<std::uint8_t, kLongestName + 2> make_starts() {
 constexpr std::array<std::uint8_t, kLongestName + 2> kStarts = make_starts();
 static_assert(kStarts.back() == std::size(kKnownNames), "names are ordered by length");
 static_assert(kKnownNames[0].text.size() == kShortestName);
-static_assert(std::size(kKnownNames) == static_cast<std::size_t>(FieldName::kXRequestId), "every name is listed");
+static_assert(std::size(kKnownNames) == static_cast<std::size_t>(FieldName::kXRequestId),
+              "every name is listed");
 
 }  // namespace
 
 bool is_safe(Method method) noexcept {
-  return method == Method::kGet || method == Method::kHead || method == Method::kOptions || method == Method::kTrace;
+  return method == Method::kGet || method == Method::kHead || method == Method::kOptions ||
+         method == Method::kTrace;
 }
 
 bool is_idempotent(Method method) noexcept {

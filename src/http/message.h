@@ -12,7 +12,18 @@
 
 namespace claviger::http {
 
-enum class Method : std::uint8_t { kGet, kHead, kPost, kPut, kDelete, kPatch, kOptions, kTrace, kConnect, kOther };
+enum class Method : std::uint8_t {
+  kGet,
+  kHead,
+  kPost,
+  kPut,
+  kDelete,
+  kPatch,
+  kOptions,
+  kTrace,
+  kConnect,
+  kOther
+};
 
 // Safe (RFC 9110 section 9.2.1) and idempotent (9.2.2) methods; kOther is neither.
 bool is_safe(Method method) noexcept;
@@ -23,10 +34,39 @@ Method method_of(std::string_view text) noexcept;  // case-sensitive, as RFC 911
 // (gateway/strip does, on purpose and in one place).
 enum class FieldName : std::uint8_t {
   kOther,
-  kAcceptEncoding, kAuthorization, kConnection, kContentEncoding, kContentLength, kContentType, kCookie, kDate,
-  kExpect, kForwarded, kHost, kHttp2Settings, kKeepAlive, kProxyAuthenticate, kProxyAuthorization, kProxyConnection, kRange,
-  kServer, kSetCookie, kTe, kTrailer, kTransferEncoding, kUpgrade, kVia, kXApiKey, kXClavigerError, kXForwardedFor,
-  kXForwardedHost, kXForwardedProto, kXForwardedPort, kXGoogApiKey, kXRealIp, kXRequestId,
+  kAcceptEncoding,
+  kAuthorization,
+  kConnection,
+  kContentEncoding,
+  kContentLength,
+  kContentType,
+  kCookie,
+  kDate,
+  kExpect,
+  kForwarded,
+  kHost,
+  kHttp2Settings,
+  kKeepAlive,
+  kProxyAuthenticate,
+  kProxyAuthorization,
+  kProxyConnection,
+  kRange,
+  kServer,
+  kSetCookie,
+  kTe,
+  kTrailer,
+  kTransferEncoding,
+  kUpgrade,
+  kVia,
+  kXApiKey,
+  kXClavigerError,
+  kXForwardedFor,
+  kXForwardedHost,
+  kXForwardedProto,
+  kXForwardedPort,
+  kXGoogApiKey,
+  kXRealIp,
+  kXRequestId,
 };
 FieldName classify(std::string_view name) noexcept;
 
@@ -73,26 +113,27 @@ struct RequestHead {
   Method method = Method::kOther;
   std::string_view method_text;
   std::string_view target;  // origin-form: path and query as sent. Of an absolute-form, its path and query.
-  std::string_view path;    // target up to '?'; begins with '/'
-  std::string_view query;   // after '?', may be empty
+  std::string_view path;  // target up to '?'; begins with '/'
+  std::string_view query;  // after '?', may be empty
   bool has_query = false;
-  std::uint8_t minor = 1;   // HTTP/1.<minor>: 0 or 1
-  std::string_view host;    // value of Host; empty only for HTTP/1.0 without one
+  std::uint8_t minor = 1;  // HTTP/1.<minor>: 0 or 1
+  std::string_view host;  // value of Host; empty only for HTTP/1.0 without one
   Framing framing = Framing::kNone;  // kNone, kLength (content_length > 0 or said to be 0) or kChunked
   std::uint64_t content_length = 0;
-  bool keep_alive = true;         // what the client asked for, by version and Connection
+  bool keep_alive = true;  // what the client asked for, by version and Connection
   bool expects_continue = false;  // Expect: 100-continue and a body follows
   Fields fields;
 };
 
 struct ResponseHead {
-  unsigned status = 0;            // 100 to 599
-  std::string_view reason;        // may be empty
+  unsigned status = 0;  // 100 to 599
+  std::string_view reason;  // may be empty
   std::uint8_t minor = 1;
   Framing framing = Framing::kNone;
-  std::uint64_t content_length = 0;   // with kLength; also what a HEAD answer or a 304 said, see has_content_length
+  std::uint64_t content_length =
+      0;  // with kLength; also what a HEAD answer or a 304 said, see has_content_length
   bool has_content_length = false;
-  bool keep_alive = true;         // whether the peer lets the connection be used again
+  bool keep_alive = true;  // whether the peer lets the connection be used again
   Fields fields;
 };
 

@@ -92,8 +92,7 @@ inline const char* find_non_text(const char* p, const char* end) noexcept {
 }
 
 inline const char* find_non_target(const char* p, const char* end) noexcept {
-  return find_other<true>(p, end, kIsTarget,
-                          [](OctetBlock v) { return ((v - 0x21) > 0x5D) | (v == '#'); });
+  return find_other<true>(p, end, kIsTarget, [](OctetBlock v) { return ((v - 0x21) > 0x5D) | (v == '#'); });
 }
 
 // Tokens are letters, digits and '-' nearly always.

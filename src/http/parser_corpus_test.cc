@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The corpora under fuzz/corpus say by name what becomes of each input: ok_* is accepted, bad_* refused. The test
-// runs in the root of the source tree.
+// The corpora under fuzz/corpus say by name what becomes of each input: ok_* is accepted, bad_* refused.
+// The test runs in the root of the source tree.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -81,7 +81,9 @@ TEST(Corpus, OfRequestsIsReadAsItsNamesSay) {
 
 TEST(Corpus, OfResponsesIsReadAsItsNamesSay) { check_corpus("http_response", 40, is_accepted_response); }
 
-TEST(Corpus, OfChunkedBodiesIsReadAsItsNamesSay) { check_corpus("chunked_body", 40, is_accepted_chunked_body); }
+TEST(Corpus, OfChunkedBodiesIsReadAsItsNamesSay) {
+  check_corpus("chunked_body", 40, is_accepted_chunked_body);
+}
 
 TEST(Corpus, OfPathsIsReadAsItsNamesSay) {
   check_corpus("path", 50, [](const std::string& path) { return check_canonical_path(path).has_value(); });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The parser against the reference: over the corpora, and over what becomes of them when they are mutilated, from
-// a fixed seed. fuzz/http_request_fuzz.cc asks the same question of inputs nobody thought of.
+// The parser against the reference: over the corpora, and over what becomes of them when they are mutilated,
+// from a fixed seed. fuzz/http_request_fuzz.cc asks the same question of inputs nobody thought of.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -77,10 +77,36 @@ TEST(Differential, ParserAndReferenceAgreeOnTheCorpus) {
 
 TEST(Differential, ParserAndReferenceAgreeOnMutilatedRequests) {
   const std::vector<std::string> corpus = read_corpus("http_request");
-  Mutator mutator({"\r\n", "\n", "\r", " ", "\t", ":", ",", ";", "\0"s, "/", "http://h/", "?", "#", "%", "[::1]", "0", "5",
-                   "\r\n\r\n", "Host: h\r\n", "Content-Length: 3\r\n", "Transfer-Encoding: chunked\r\n", "chunked",
-                   "Connection: close, x\r\n", "Expect: 100-continue\r\n", "HTTP/1.0", "HTTP/1.1", "0\r\n\r\n", "\x7F",
-                   "\x80", "GET / HTTP/1.1\r\nHost: h\r\n\r\n"});
+  Mutator mutator({"\r\n",
+                   "\n",
+                   "\r",
+                   " ",
+                   "\t",
+                   ":",
+                   ",",
+                   ";",
+                   "\0"s,
+                   "/",
+                   "http://h/",
+                   "?",
+                   "#",
+                   "%",
+                   "[::1]",
+                   "0",
+                   "5",
+                   "\r\n\r\n",
+                   "Host: h\r\n",
+                   "Content-Length: 3\r\n",
+                   "Transfer-Encoding: chunked\r\n",
+                   "chunked",
+                   "Connection: close, x\r\n",
+                   "Expect: 100-continue\r\n",
+                   "HTTP/1.0",
+                   "HTTP/1.1",
+                   "0\r\n\r\n",
+                   "\x7F",
+                   "\x80",
+                   "GET / HTTP/1.1\r\nHost: h\r\n\r\n"});
   const HeadLimits limits{.bytes = 600, .fields = 8, .target = 60};
   for (int i = 0; i < 20000 && !::testing::Test::HasFailure(); ++i) {
     const std::string input = mutator.mutate(corpus[mutator.below(corpus.size())]);
@@ -91,8 +117,8 @@ TEST(Differential, ParserAndReferenceAgreeOnMutilatedRequests) {
 
 TEST(Differential, CanonicalPathsAreTheSameToBothReadings) {
   const std::vector<std::string> corpus = read_corpus("path");
-  Mutator mutator({"/", ".", "..", "%2F", "%2E", "%", "%25", "%5C", "\\", ";", "%3B", "%C3%A9", "%E2%82", "%00", "%41", "a", "//",
-                   "%F0%90%80%80", "%C0%AF", "2", "F"});
+  Mutator mutator({"/",      ".",      "..",  "%2F", "%2E", "%",  "%25",          "%5C",    "\\", ";", "%3B",
+                   "%C3%A9", "%E2%82", "%00", "%41", "a",   "//", "%F0%90%80%80", "%C0%AF", "2",  "F"});
   int accepted = 0;
   for (int i = 0; i < 50000 && !::testing::Test::HasFailure(); ++i) {
     const std::string path = mutator.mutate(corpus[mutator.below(corpus.size())]);

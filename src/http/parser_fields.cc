@@ -37,7 +37,8 @@ Result<void> read_length(std::string_view value, Blame blame, FramingFields& out
   return ok();
 }
 
-Result<void> read_coding(std::string_view value, std::uint8_t minor, Blame blame, FramingFields& out) noexcept {
+Result<void> read_coding(std::string_view value, std::uint8_t minor, Blame blame,
+                         FramingFields& out) noexcept {
   if (minor == 0) return refuse(blame, "Transfer-Encoding in HTTP/1.0");
   if (out.chunked) return refuse(blame, "more than one Transfer-Encoding");
   if (!equals_ignore_case(value, "chunked")) return refuse(blame, "Transfer-Encoding is not exactly chunked");
@@ -70,12 +71,14 @@ Result<void> read_connection(std::string_view value, Blame blame, FramingFields&
 
 Result<void> read_expect(std::string_view value, Blame blame, FramingFields& out) noexcept {
   if (blame != Blame::kCaller) return ok();  // means nothing in a response
-  if (!equals_ignore_case(value, "100-continue")) return refuse(blame, "an expectation other than 100-continue");
+  if (!equals_ignore_case(value, "100-continue"))
+    return refuse(blame, "an expectation other than 100-continue");
   out.expects_continue = true;
   return ok();
 }
 
-Result<void> read_framing_field(const Field& field, std::uint8_t minor, Blame blame, FramingFields& out) noexcept {
+Result<void> read_framing_field(const Field& field, std::uint8_t minor, Blame blame,
+                                FramingFields& out) noexcept {
   switch (field.known) {
     case FieldName::kContentLength:
       return read_length(field.value, blame, out);

@@ -51,7 +51,8 @@ Result<std::string_view> take_authority(std::string_view& target) noexcept {
   return authority;
 }
 
-Result<RequestLine> read_request_line(std::string_view head, const HeadLimits& limits, RequestHead& out) noexcept {
+Result<RequestLine> read_request_line(std::string_view head, const HeadLimits& limits,
+                                      RequestHead& out) noexcept {
   const char* const begin = head.data();
   const char* const end = begin + head.size();
   const char* p = find_non_token(begin, end);

@@ -9,7 +9,8 @@ constexpr Blame kUpstream = Blame::kUpstream;
 
 // "HTTP/1.x SSS[ reason]" CR LF; returns its size.
 Result<std::size_t> read_status_line(std::string_view head, ResponseHead& out) noexcept {
-  if (!head.starts_with("HTTP/1.") || head.size() < 14 || (head[7] != '0' && head[7] != '1') || head[8] != ' ') {
+  if (!head.starts_with("HTTP/1.") || head.size() < 14 || (head[7] != '0' && head[7] != '1') ||
+      head[8] != ' ') {
     return refuse(kUpstream, "the answer does not begin with HTTP/1.1 or HTTP/1.0");
   }
   out.minor = head[7] == '1' ? 1 : 0;

@@ -63,16 +63,39 @@ TEST_F(ResponseParser, TakesAnyReasonOrNone) {
   EXPECT_EQ(head_.reason, "");
   EXPECT_EQ(parse("HTTP/1.1 200 \r\n\r\n"), "");
   EXPECT_EQ(head_.reason, "");
-  EXPECT_EQ(parse("HTTP/1.1 200 \tD'accord, \xC3\xA7" "a va\r\n\r\n"), "");
-  EXPECT_EQ(head_.reason, "\tD'accord, \xC3\xA7" "a va");
+  EXPECT_EQ(parse("HTTP/1.1 200 \tD'accord, \xC3\xA7"
+                  "a va\r\n\r\n"),
+            "");
+  EXPECT_EQ(head_.reason,
+            "\tD'accord, \xC3\xA7"
+            "a va");
 }
 
 TEST_F(ResponseParser, RefusesStatusLinesThatAreMalformed) {
-  for (const char* line : {"", "HTTP/1.1", "HTTP/1.1 ", "HTTP/1.1 20", "HTTP/1.1 2000", "HTTP/1.1 20a OK", "HTTP/1.1  200 OK",
-                           "HTTP/1.1\t200 OK", "HTTP/1.1 200\tOK", " HTTP/1.1 200 OK", "HTTP/2 200", "HTTP/1.2 200 OK",
-                           "http/1.1 200 OK", "HTTP/1.1 099 X", "HTTP/1.1 600 X", "HTTP/1.1 999 X", "HTTP/1.1 -20 X",
-                           "HTTP/1.1 200 O\x01K", "HTTP/1.1 200 O\x7FK", "HTTP/1.1 200 O\rK", "HTTP/1.1 200 O\nK",
-                           "ICY 200 OK", "200 OK", "HTTP/11 200 OK"}) {
+  for (const char* line : {"",
+                           "HTTP/1.1",
+                           "HTTP/1.1 ",
+                           "HTTP/1.1 20",
+                           "HTTP/1.1 2000",
+                           "HTTP/1.1 20a OK",
+                           "HTTP/1.1  200 OK",
+                           "HTTP/1.1\t200 OK",
+                           "HTTP/1.1 200\tOK",
+                           " HTTP/1.1 200 OK",
+                           "HTTP/2 200",
+                           "HTTP/1.2 200 OK",
+                           "http/1.1 200 OK",
+                           "HTTP/1.1 099 X",
+                           "HTTP/1.1 600 X",
+                           "HTTP/1.1 999 X",
+                           "HTTP/1.1 -20 X",
+                           "HTTP/1.1 200 O\x01K",
+                           "HTTP/1.1 200 O\x7FK",
+                           "HTTP/1.1 200 O\rK",
+                           "HTTP/1.1 200 O\nK",
+                           "ICY 200 OK",
+                           "200 OK",
+                           "HTTP/11 200 OK"}) {
     EXPECT_NE(parse(line + "\r\n\r\n"s), "") << line;
   }
   EXPECT_NE(parse("HTTP/1.1 200 OK\0\r\n\r\n"s), "");
@@ -80,12 +103,13 @@ TEST_F(ResponseParser, RefusesStatusLinesThatAreMalformed) {
 }
 
 TEST_F(ResponseParser, HoldsFieldsToTheSameRulesAsRequests) {
-  for (const char* lines : {"A: b\r\n c\r\n", "A : b\r\n", ": b\r\n", "A\r\n", "A: b\nC: d\r\n", "A: b\rC: d\r\n", "A: \x01\r\n",
-                            "A(: b\r\n", "Content-Length: 1\r\nContent-Length: 1\r\n", "Content-Length: +1\r\n",
-                            "Content-Length: 9223372036854775808\r\n", "Transfer-Encoding: gzip\r\n",
-                            "Transfer-Encoding: gzip, chunked\r\n",
-                            "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
-                            "Connection: content-length\r\nContent-Length: 1\r\n"}) {
+  for (const char* lines :
+       {"A: b\r\n c\r\n", "A : b\r\n", ": b\r\n", "A\r\n", "A: b\nC: d\r\n", "A: b\rC: d\r\n", "A: \x01\r\n",
+        "A(: b\r\n", "Content-Length: 1\r\nContent-Length: 1\r\n", "Content-Length: +1\r\n",
+        "Content-Length: 9223372036854775808\r\n", "Transfer-Encoding: gzip\r\n",
+        "Transfer-Encoding: gzip, chunked\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+        "Connection: content-length\r\nContent-Length: 1\r\n"}) {
     EXPECT_NE(parse_fields(lines), "") << lines;
   }
 }
@@ -134,7 +158,8 @@ TEST_F(ResponseParser, DoesNotReuseAConnectionWhose204ClaimsABody) {
 
 TEST_F(ResponseParser, RefusesAnInterimAnswerWithABody) {
   EXPECT_EQ(parse("HTTP/1.1 103 X\r\nContent-Length: 3\r\n\r\n"), "an interim answer claims to have a body");
-  EXPECT_EQ(parse("HTTP/1.1 100 X\r\nTransfer-Encoding: chunked\r\n\r\n"), "an interim answer claims to have a body");
+  EXPECT_EQ(parse("HTTP/1.1 100 X\r\nTransfer-Encoding: chunked\r\n\r\n"),
+            "an interim answer claims to have a body");
 }
 
 TEST_F(ResponseParser, DecidesOnKeepAliveByVersionAndConnection) {
@@ -149,7 +174,9 @@ TEST_F(ResponseParser, DecidesOnKeepAliveByVersionAndConnection) {
   EXPECT_FALSE(keep_alive("HTTP/1.1", "Connection: Keep-Alive: 300\r\n")) << "an odd option closes";
 }
 
-TEST_F(ResponseParser, LeavesExpectAlone) { EXPECT_EQ(parse_fields("Expect: x\r\nContent-Length: 0\r\n"), ""); }
+TEST_F(ResponseParser, LeavesExpectAlone) {
+  EXPECT_EQ(parse_fields("Expect: x\r\nContent-Length: 0\r\n"), "");
+}
 
 TEST_F(ResponseParser, HoldsItsLimits) {
   limits_ = {.bytes = 60, .fields = 1, .target = 1};

@@ -17,7 +17,8 @@ namespace {
 
 }  // namespace
 
-Result<std::size_t> HeadScanner::scan(std::string_view buffer, const HeadLimits& limits, Blame blame) noexcept {
+Result<std::size_t> HeadScanner::scan(std::string_view buffer, const HeadLimits& limits,
+                                      Blame blame) noexcept {
   const char* const begin = buffer.data();
   const char* const end = begin + std::min(buffer.size(), limits.bytes);
   // One empty line may precede a request (RFC 9112 section 2.2), none a response.

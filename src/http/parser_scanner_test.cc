@@ -23,7 +23,8 @@ std::string scan(const std::string& input, HeadLimits limits = {}, Blame blame =
   return show(scanner.scan(input, limits, blame));
 }
 
-std::string scan_byte_by_byte(const std::string& input, HeadLimits limits = {}, Blame blame = Blame::kCaller) {
+std::string scan_byte_by_byte(const std::string& input, HeadLimits limits = {},
+                              Blame blame = Blame::kCaller) {
   HeadScanner scanner;
   for (std::size_t size = 1; size <= input.size(); ++size) {
     const std::string seen = show(scanner.scan(std::string(input, 0, size), limits, blame));
@@ -55,13 +56,14 @@ TEST(HeadScanner, FindsItAtEverySplit) {
 
 TEST(HeadScanner, SaysTheSameWhenBytesArriveOneByOne) {
   for (const std::string& input :
-       {std::string(kHead), "\r\n" + std::string(kHead), "\r\n\r\n"s, "\r\n\r\nGET / HTTP/1.1\r\n\r\n"s, "\n"s, "GET /\nA: b"s,
-        "GET / HTTP/1.1\r\nA: b\rC"s, "GET / HTTP/1.1\r\n\n"s, "\x16\x03\x01\x02"s, "GET /\0"s, "GET / HTTP/1.1\r\r\n"s,
-        "G\r\n\r\n"s, "no end"s, "GET / HTTP/1.1\r\n"s}) {
+       {std::string(kHead), "\r\n" + std::string(kHead), "\r\n\r\n"s, "\r\n\r\nGET / HTTP/1.1\r\n\r\n"s,
+        "\n"s, "GET /\nA: b"s, "GET / HTTP/1.1\r\nA: b\rC"s, "GET / HTTP/1.1\r\n\n"s, "\x16\x03\x01\x02"s,
+        "GET /\0"s, "GET / HTTP/1.1\r\r\n"s, "G\r\n\r\n"s, "no end"s, "GET / HTTP/1.1\r\n"s}) {
     for (const Blame blame : {Blame::kCaller, Blame::kUpstream}) {
       for (const std::size_t bytes : {1U, 2U, 4U, 10U, 16U, 17U, 18U, 1000U}) {
         const HeadLimits limits{.bytes = bytes};
-        EXPECT_EQ(scan(input, limits, blame), scan_byte_by_byte(input, limits, blame)) << input << " at most " << bytes;
+        EXPECT_EQ(scan(input, limits, blame), scan_byte_by_byte(input, limits, blame))
+            << input << " at most " << bytes;
       }
     }
   }
@@ -75,7 +77,8 @@ TEST(HeadScanner, RefusesBytesThatNoHeadMayHoldAsSoonAsItSeesThem) {
   EXPECT_EQ(scan("GET /\0"s), "a NUL byte in the head");
   for (int octet = 0; octet < 256; ++octet) {
     const bool fine = octet == '\t' || octet == '\r' || (octet >= 0x20 && octet != 0x7F);
-    EXPECT_EQ(scan("GET / and some more text" + std::string(1, static_cast<char>(octet))) == "...", fine) << octet;
+    EXPECT_EQ(scan("GET / and some more text" + std::string(1, static_cast<char>(octet))) == "...", fine)
+        << octet;
   }
 }
 

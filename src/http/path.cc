@@ -58,7 +58,8 @@ bool is_dot_segment(std::string_view rest) noexcept {
   while (dots < rest.size() && rest[dots] == '.') ++dots;
   if (dots == 0 || dots > 2) return false;
   rest.remove_prefix(dots);
-  return rest.empty() || rest[0] == '/' || rest[0] == ';' || rest.starts_with("%2F") || rest.starts_with("%3B");
+  return rest.empty() || rest[0] == '/' || rest[0] == ';' || rest.starts_with("%2F") ||
+         rest.starts_with("%3B");
 }
 
 class PathCheck {

@@ -32,7 +32,8 @@ bool is_label(std::string_view label) noexcept {
 // Whether some resolvers would read it as an IPv4 address in a short, octal or hex form ("127.1", "0x7f.1").
 bool is_number_like(std::string_view label) noexcept {
   if (is_all(label, kIsDigit)) return true;
-  return label.starts_with("0x") && std::ranges::all_of(label.substr(2), [](char c) { return hex_value(c) < 16; });
+  return label.starts_with("0x") &&
+         std::ranges::all_of(label.substr(2), [](char c) { return hex_value(c) < 16; });
 }
 
 Result<void> read_address(std::string_view text, BaseUrl& out) {
@@ -103,7 +104,8 @@ Result<void> read_authority(std::string_view authority, BaseUrl& out) {
 Result<BaseUrl> parse_base_url(std::string_view text) {
   const std::size_t scheme_end = text.find("://");
   const std::string scheme = to_lower(text.substr(0, scheme_end == std::string_view::npos ? 0 : scheme_end));
-  if (scheme != "https" && scheme != "http") return refuse("base URL: it begins with neither https:// nor http://");
+  if (scheme != "https" && scheme != "http")
+    return refuse("base URL: it begins with neither https:// nor http://");
   const std::string_view rest = text.substr(scheme_end + 3);
   if (rest.contains('?')) return refuse("base URL: it has a query");
   if (rest.contains('#')) return refuse("base URL: it has a fragment");

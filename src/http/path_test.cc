@@ -20,10 +20,37 @@ std::string check(std::string_view path) {
 }
 
 TEST(CanonicalPath, IsTakenAsItIs) {
-  for (const char* path : {"/", "/a", "/a/", "/a/b.c/d-e_f~g", "/v1/models/x:predict", "/a%20b", "/%C3%A9t%C3%A9", "/a;v=1/b",
-                           "/a,b/(c)/d!e$f&g'h*i+j=k@l", "/...", "/..a", "/.well-known/x", "/a..", "/a.b..c", "/%25",
-                           "/100%25", "/%25x1", "/%E2%82%AC", "/%F0%9F%94%91", "/a%3Bb", "/a;..", "/%3Fx%23", "/....",
-                           "/%F4%8F%BF%BF", "/%ED%9F%BF", "/%EF%BF%BD", "/%E0%A0%80%C2%80", "/%F0%90%80%80%E1%80%BF", "/%ED%9F%BF%C3%BF", "/a.;b", "/%5B%5D"}) {
+  for (const char* path : {"/",
+                           "/a",
+                           "/a/",
+                           "/a/b.c/d-e_f~g",
+                           "/v1/models/x:predict",
+                           "/a%20b",
+                           "/%C3%A9t%C3%A9",
+                           "/a;v=1/b",
+                           "/a,b/(c)/d!e$f&g'h*i+j=k@l",
+                           "/...",
+                           "/..a",
+                           "/.well-known/x",
+                           "/a..",
+                           "/a.b..c",
+                           "/%25",
+                           "/100%25",
+                           "/%25x1",
+                           "/%E2%82%AC",
+                           "/%F0%9F%94%91",
+                           "/a%3Bb",
+                           "/a;..",
+                           "/%3Fx%23",
+                           "/....",
+                           "/%F4%8F%BF%BF",
+                           "/%ED%9F%BF",
+                           "/%EF%BF%BD",
+                           "/%E0%A0%80%C2%80",
+                           "/%F0%90%80%80%E1%80%BF",
+                           "/%ED%9F%BF%C3%BF",
+                           "/a.;b",
+                           "/%5B%5D"}) {
     EXPECT_EQ(check(path), "") << path;
   }
 }
@@ -44,8 +71,9 @@ TEST(CanonicalPath, HasNoEmptySegments) {
 }
 
 TEST(CanonicalPath, HasNoDotSegments) {
-  for (const char* path : {"/.", "/..", "/./a", "/../a", "/a/.", "/a/..", "/a/./b", "/a/../b", "/..;/a", "/..;x=y/a", "/.;x",
-                           "/a/..%3Bx", "/.%3B", "/a/..%2Fb", "/a%2F..", "/a%2F../b", "/a%2F..%2Fb", "/a%2F.", "/..%2F"}) {
+  for (const char* path :
+       {"/.", "/..", "/./a", "/../a", "/a/.", "/a/..", "/a/./b", "/a/../b", "/..;/a", "/..;x=y/a", "/.;x",
+        "/a/..%3Bx", "/.%3B", "/a/..%2Fb", "/a%2F..", "/a%2F../b", "/a%2F..%2Fb", "/a%2F.", "/..%2F"}) {
     EXPECT_EQ(check(path), "a dot segment in the path") << path;
   }
   for (const char* path : {"/%2E%2E/a", "/%2e%2e/a", "/.%2E/a", "/%2E", "/a/%2E%2E", "/a/%2E%2E;x"}) {
@@ -61,8 +89,7 @@ TEST(CanonicalPath, HasNoBackslashes) {
 }
 
 TEST(CanonicalPath, HasNoBytesThatMustBeEncoded) {
-  const std::string fine =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=:@/";
+  const std::string fine = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=:@/";
   for (int octet = 0; octet < 256; ++octet) {
     const char c = static_cast<char>(octet);
     if (c == '%') continue;
@@ -71,7 +98,8 @@ TEST(CanonicalPath, HasNoBytesThatMustBeEncoded) {
 }
 
 TEST(CanonicalPath, HasNoMalformedOrLowerCaseEncoding) {
-  for (const char* path : {"/%", "/%2", "/%G0", "/%0G", "/%%", "/%2f", "/%c3%a9", "/%C3%a9", "/%-1", "/% 1", "/a%", "/%u0041"}) {
+  for (const char* path :
+       {"/%", "/%2", "/%G0", "/%0G", "/%%", "/%2f", "/%c3%a9", "/%C3%a9", "/%-1", "/% 1", "/a%", "/%u0041"}) {
     EXPECT_EQ(check(path), "percent-encoding that is malformed or in lower case") << path;
   }
 }
@@ -80,7 +108,8 @@ TEST(CanonicalPath, HasNoEncodedUnreservedOrControlCharacters) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
   for (unsigned octet = 0; octet < 128; ++octet) {
     const std::string path = "/a%"s + kHex[octet / 16] + kHex[octet % 16] + "z";
-    const bool unreserved = std::isalnum(static_cast<int>(octet)) != 0 || "-._~"s.contains(static_cast<char>(octet));
+    const bool unreserved =
+        std::isalnum(static_cast<int>(octet)) != 0 || "-._~"s.contains(static_cast<char>(octet));
     const bool control = octet < 0x20 || octet == 0x7F;
     EXPECT_EQ(check(path).empty(), !unreserved && !control && octet != '\\') << path;
   }
@@ -94,9 +123,10 @@ TEST(CanonicalPath, HasNoSecondLayerOfEncoding) {
 }
 
 TEST(CanonicalPath, IsUtf8WhenDecoded) {
-  for (const char* path : {"/%80", "/%BF", "/%C3", "/%C3/%A9", "/%C3a", "/%C0%AF", "/%C1%81", "/%E0%80%AF", "/%E0%9F%BF",
-                           "/%ED%A0%80", "/%F0%80%80%AF", "/%F0%8F%BF%BF", "/%F4%90%80%80", "/%F5%80%80%80", "/%FF", "/%E2%82",
-                           "/%E2%82%20", "/%C3%C3", "/%E2%28%A1", "/%C3%2F"}) {
+  for (const char* path : {"/%80",          "/%BF",          "/%C3",          "/%C3/%A9",      "/%C3a",
+                           "/%C0%AF",       "/%C1%81",       "/%E0%80%AF",    "/%E0%9F%BF",    "/%ED%A0%80",
+                           "/%F0%80%80%AF", "/%F0%8F%BF%BF", "/%F4%90%80%80", "/%F5%80%80%80", "/%FF",
+                           "/%E2%82",       "/%E2%82%20",    "/%C3%C3",       "/%E2%28%A1",    "/%C3%2F"}) {
     EXPECT_EQ(check(path), "percent-encoding that is not UTF-8") << path;
   }
 }
@@ -153,9 +183,10 @@ TEST(BaseUrl, TakesAddresses) {
 }
 
 TEST(BaseUrl, RefusesAddressesInOtherClothing) {
-  for (const char* url : {"http://127.1", "http://0x7f.0.0.1", "http://0x7f000001", "http://2130706433", "http://127.0.0.0x1",
-                          "http://0177.0.0.1", "http://1.2.3.4.5", "http://256.1.1.1", "http://a.0x", "http://[127.0.0.1]",
-                          "http://[::1", "http://[::1]x", "http://[]", "http://[fe80::1%25lo]"}) {
+  for (const char* url :
+       {"http://127.1", "http://0x7f.0.0.1", "http://0x7f000001", "http://2130706433", "http://127.0.0.0x1",
+        "http://0177.0.0.1", "http://1.2.3.4.5", "http://256.1.1.1", "http://a.0x", "http://[127.0.0.1]",
+        "http://[::1", "http://[::1]x", "http://[]", "http://[fe80::1%25lo]"}) {
     EXPECT_EQ(refusal(url), "base URL: the host is no valid IP address") << url;
   }
 }
@@ -169,19 +200,21 @@ TEST(BaseUrl, RefusesWhatHasNoPlaceInABase) {
   for (const char* url : {"", "h", "//h", "ftp://h", "https:/h", "://h", "https//h"}) {
     EXPECT_EQ(refusal(url), "base URL: it begins with neither https:// nor http://") << url;
   }
-  for (const char* url : {"https://", "https:///a", "https://.", "https://h.", "https://.h", "https://a..b", "https://-a", "https://a-",
-                          "https://a_b", "https://a b", "https://a%41", "https://caf\xC3\xA9", "https://:443", "https://a\\b"}) {
+  for (const char* url : {"https://", "https:///a", "https://.", "https://h.", "https://.h", "https://a..b",
+                          "https://-a", "https://a-", "https://a_b", "https://a b", "https://a%41",
+                          "https://caf\xC3\xA9", "https://:443", "https://a\\b"}) {
     EXPECT_EQ(refusal(url), "base URL: the host is not made of letters, digits, '-' and '.'") << url;
   }
-  for (const char* url : {"https://h:", "https://h:0", "https://h:65536", "https://h:+1", "https://h:80:80", "https://h:x"}) {
+  for (const char* url :
+       {"https://h:", "https://h:0", "https://h:65536", "https://h:+1", "https://h:80:80", "https://h:x"}) {
     EXPECT_EQ(refusal(url), "base URL: the port is not a number from 1 to 65535") << url;
   }
   for (const char* url : {"https://h//", "https://h/a/../b", "https://h/a b", "https://h/%2e"}) {
     EXPECT_EQ(refusal(url), "base URL: the path is not in canonical form") << url;
   }
   EXPECT_NE(refusal("https://" + std::string(64, 'a')), "");
-  EXPECT_NE(refusal("https://" + std::string(63, 'a') + "." + std::string(63, 'b') + "." + std::string(63, 'c') + "." +
-                    std::string(63, 'd')),
+  EXPECT_NE(refusal("https://" + std::string(63, 'a') + "." + std::string(63, 'b') + "." +
+                    std::string(63, 'c') + "." + std::string(63, 'd')),
             "");
 }
 

@@ -103,7 +103,7 @@ ProblemKind problem_kind(Code code) noexcept {
     case Code::kUpstreamTimeout:
       return {504, "upstream_timeout", "The upstream took too long"};
     case Code::kUnavailable:
-    // The rest never reaches a caller by its own name; if it does, a dependency failed and the gateway closes.
+    // The rest has no name for callers: something failed inside, and the gateway fails closed.
     case Code::kInvalid:
     case Code::kNotFound:
     case Code::kIo:
@@ -141,12 +141,13 @@ void write_problem(HeadWriter& out, const Error& error, std::string_view request
 }
 
 void write_security_headers(HeadWriter& out, bool tls) noexcept {
-  out.append("X-Content-Type-Options: nosniff\r\n"
-             "X-Frame-Options: DENY\r\n"
-             "Referrer-Policy: no-referrer\r\n"
-             "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
-             "X-XSS-Protection: 0\r\n"
-             "Cache-Control: no-store\r\n");
+  out.append(
+      "X-Content-Type-Options: nosniff\r\n"
+      "X-Frame-Options: DENY\r\n"
+      "Referrer-Policy: no-referrer\r\n"
+      "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"
+      "X-XSS-Protection: 0\r\n"
+      "Cache-Control: no-store\r\n");
   if (tls) out.append("Strict-Transport-Security: max-age=31536000; includeSubDomains\r\n");
 }
 

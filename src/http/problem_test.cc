@@ -44,8 +44,8 @@ TEST(Problem, MapsEveryCodeAsTheInterfaceSays) {
   EXPECT_EQ(line(Code::kUpstreamFailed), "502 upstream_failed");
   EXPECT_EQ(line(Code::kUpstreamTimeout), "504 upstream_timeout");
   EXPECT_EQ(line(Code::kUnavailable), "503 unavailable");
-  for (const Code inner : {Code::kInvalid, Code::kNotFound, Code::kIo, Code::kClosed, Code::kTimeout, Code::kCancelled,
-                           Code::kInternal}) {
+  for (const Code inner : {Code::kInvalid, Code::kNotFound, Code::kIo, Code::kClosed, Code::kTimeout,
+                           Code::kCancelled, Code::kInternal}) {
     EXPECT_EQ(line(inner), "503 unavailable") << "the gateway fails closed";
   }
 }
@@ -100,7 +100,10 @@ TEST(Problem, ShowsDetailsOfCallersAndUpstreamsOnly) {
 TEST(Problem, EscapesText) {
   EXPECT_THAT(write(Error(Code::kBadRequest, Blame::kCaller, "a\"b\\c\r\n\t\x01\x7F</script>\xC3\xA9")),
               HasSubstr("a\\\"b\\\\c\\u000d\\u000a\\u0009\\u0001\\u007f</script>\xC3\xA9"));
-  EXPECT_THAT(write(Error(Code::kBadRequest, Blame::kCaller, "a\xFF" "b")), HasSubstr("\"a?b\""));
+  EXPECT_THAT(write(Error(Code::kBadRequest, Blame::kCaller,
+                          "a\xFF"
+                          "b")),
+              HasSubstr("\"a?b\""));
 }
 
 TEST(Problem, CutsLongText) {
@@ -120,7 +123,8 @@ TEST(Problem, AlwaysChallengesA401) {
 TEST(Problem, CarriesLimitsWhenThereAreAny) {
   const Error error(Code::kLimited, Blame::kCaller, "too often");
   const std::string answer =
-      write(error, {.retry_after_seconds = 7, .rate_limit = "\"k\";r=0;t=7", .rate_limit_policy = "\"k\";q=9;w=60"});
+      write(error,
+            {.retry_after_seconds = 7, .rate_limit = "\"k\";r=0;t=7", .rate_limit_policy = "\"k\";q=9;w=60"});
   EXPECT_THAT(answer, HasSubstr("\r\nRetry-After: 7\r\n"));
   EXPECT_THAT(answer, HasSubstr("\r\nRateLimit: \"k\";r=0;t=7\r\n"));
   EXPECT_THAT(answer, HasSubstr("\r\nRateLimit-Policy: \"k\";q=9;w=60\r\n"));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http/server_connection.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -25,8 +26,15 @@ net::Task<Result<bool>> ServerConnection::wait_for_first_byte() {
   in_.release();
   idle_ = true;
   if (stopping_) co_return false;
-  stream_->set_deadline_after(limits_.idle_timeout);
-  const auto ready = co_await stream_->wait_readable();
+  const auto first = std::min(limits_.idle_timeout, net::kBuffersKeptIdle);
+  stream_->set_deadline_after(first);
+  auto ready = co_await stream_->wait_readable();
+  if (!ready.has_value() && ready.error().code() == Code::kTimeout && first < limits_.idle_timeout) {
+    // Not between two requests of a busy caller, then: TLS gives back its buffers, too.
+    stream_->release_buffers();
+    stream_->set_deadline_after(limits_.idle_timeout - first);
+    ready = co_await stream_->wait_readable();
+  }
   idle_ = false;
   co_return ready.has_value();
 }

@@ -73,6 +73,14 @@ TEST(ApiKey, RefusesOtherLengthsAndBytes) {
   EXPECT_FALSE(parse_api_key(with_dash).has_value());
 }
 
+// Not real keys: of another form each, all with the checksum that would be right.
+TEST(ApiKey, RefusesAnotherFormWhateverItsChecksum) {
+  EXPECT_FALSE(parse_api_key("clv_fakefake-NotARealKeyNotARealKeyNotARealKeyNotARealKe" "13Fpfk").has_value());
+  EXPECT_FALSE(parse_api_key("clw_fakefake_NotARealKeyNotARealKeyNotARealKeyNotARealKe" "1z6WEq").has_value());
+  EXPECT_FALSE(parse_api_key("clv_FakeFake_NotARealKeyNotARealKeyNotARealKeyNotARealKe" "49ToIq").has_value());
+  EXPECT_FALSE(parse_api_key("clv_fakefake_NotARealKeyNotARealK-yNotARealKeyNotARealKe" "1uuRD6").has_value());
+}
+
 TEST(ApiKey, NeverRepeatsAnIdOrASecret) {
   const auto memory = arena();
   std::set<std::string> ids;

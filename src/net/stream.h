@@ -11,6 +11,8 @@
 
 namespace claviger::net {
 
+inline constexpr std::chrono::milliseconds kBuffersKeptIdle{1000};
+
 // A connected byte stream, plain or TLS. Reading and writing may overlap, one of each at a time.
 //
 //   auto got = co_await stream.read(buffer);          // Result<size_t>, 0 at the end
@@ -36,7 +38,7 @@ class Stream {
   virtual bool has_buffered() const noexcept { return false; }
   // Says goodbye in the protocol's way, as far as that goes without waiting: close_notify, and FIN.
   virtual void shutdown_write() noexcept = 0;
-  // Gives back memory that an idle stream does not need.
+  // Gives back memory that an idle stream does not need. Worth it after kBuffersKeptIdle: a busy one would take it again at once.
   virtual void release_buffers() noexcept {}
   virtual bool is_tls() const noexcept { return false; }
 

@@ -76,6 +76,17 @@ TEST(Glob, TakesPatternsOfTheLargestSize) {
   EXPECT_FALSE(matches(stars, "/" + std::string(254, 'a')));
 }
 
+// The automaton's states lie in words of 64: a star, matching nothing or something, on either side of each seam.
+TEST(Glob, LetsAStarStandForNothingWhereverItStands) {
+  for (std::size_t before = 55; before < 270; ++before) {
+    const std::string letters(before, 'a');
+    const std::string pattern = "/*" + letters + "*" + "bcdefghijk";
+    EXPECT_TRUE(matches(pattern, "/" + letters + "bcdefghijk")) << before;
+    EXPECT_TRUE(matches(pattern, "/" + letters + "xyzbcdefghijk")) << before;
+    EXPECT_FALSE(matches(pattern, "/" + letters + "/bcdefghijk")) << before;
+  }
+}
+
 TEST(Glob, AgreesWithThePlainReadingOnRandomInput) {
   std::mt19937 random(7);  // a fixed seed: the same cases in every run
   const auto text = [&](std::string_view alphabet, std::size_t longest) {

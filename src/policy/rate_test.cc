@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <barrier>
 #include <map>
 #include <random>
 #include <thread>
@@ -96,6 +97,17 @@ TEST(LimitCells, NeverGivesMoreThanTheRateSays) {
   }
 }
 
+// Nor over time: rounding must not add up to more calls than there are in a window.
+TEST(LimitCells, NeverGivesBackMoreThanTheRateSays) {
+  LimitCells cells(64);
+  const Rate rate{.calls = 999'999, .window = seconds(1)};
+  take_all(cells, 1, rate, kStart);
+  int taken = 0;
+  for (int i = 1; i <= 100; ++i) taken += take_all(cells, 1, rate, kStart + milliseconds(10 * i));
+  EXPECT_LE(taken, 999'999);
+  EXPECT_GT(taken, 998'000);
+}
+
 // One group of eight cells, sixteen keys: those that find no cell share one and may be refused early.
 TEST(LimitCells, BitesEarlyButNeverLateWhenFull) {
   LimitCells cells(8);
@@ -106,6 +118,22 @@ TEST(LimitCells, BitesEarlyButNeverLateWhenFull) {
     total += taken;
   }
   EXPECT_EQ(total, 80);
+}
+
+// Keys of one group, their home the first cell.
+constexpr std::uint64_t crowded(std::uint64_t number) { return number << 40; }
+
+// A key that had to share must not start afresh when a cell falls free.
+TEST(LimitCells, RemembersWhatAKeyTookWhileItShared) {
+  LimitCells cells(8);
+  const Rate slow{.calls = 10, .window = seconds(100)};
+  EXPECT_TRUE(cells.take(crowded(1), slow, kStart).allowed);  // in the first cell, for long
+  for (std::uint64_t key = 2; key <= 8; ++key) EXPECT_TRUE(cells.take(crowded(key), kTenPerSecond, kStart).allowed);
+  EXPECT_EQ(take_all(cells, crowded(9), slow, kStart), 9);
+  const Monotonic later = kStart + seconds(10);  // seven cells are free again, and one call is back
+  EXPECT_EQ(cells.peek(crowded(9), slow, later).remaining, 0u);
+  EXPECT_EQ(take_all(cells, crowded(9), slow, later), 1);
+  EXPECT_EQ(take_all(cells, crowded(9), slow, later), 0);
 }
 
 // A key that was counted in a shared cell must not start afresh when a cell falls free: random traffic
@@ -153,25 +181,30 @@ TEST(LimitCells, CountsExactlyAcrossThreads) {
   EXPECT_EQ(taken.load(), 4000);
 }
 
-// Cells change hands all the time: owners' times pass while others look for room.
+// New keys each round, over cells whose time has passed: all threads want a cell for the same key at once.
 TEST(LimitCells, GivesNoKeyTwoCellsAcrossThreads) {
-  constexpr int kKeys = 64;
-  LimitCells cells(8);
+  constexpr std::size_t kKeys = 256;
+  constexpr int kRounds = 60;
+  constexpr int kThreads = 4;
+  LimitCells cells(kKeys * 4);
   const Rate once{.calls = 1, .window = seconds(1)};
-  for (int round = 0; round < 200; ++round) {
-    std::array<std::atomic<int>, kKeys> taken{};
-    const Monotonic now = kStart + seconds(10 * round);
-    std::vector<std::thread> threads;
-    for (int t = 0; t < 3; ++t) {
-      threads.emplace_back([&] {
-        for (std::size_t key = 0; key < kKeys; ++key) {
-          if (cells.take((key + 1) << 8 << 32, once, now).allowed) ++taken[key];
+  std::vector<std::atomic<int>> taken(kKeys * kRounds);
+  std::barrier together(kThreads);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([&] {
+      for (std::size_t round = 0; round < kRounds; ++round) {
+        together.arrive_and_wait();
+        const Monotonic now = kStart + seconds(10 * round);
+        for (std::size_t i = 0; i < kKeys; ++i) {
+          const std::uint64_t key = (round * kKeys + i + 1) * 0x9E3779B97F4A7C15;
+          if (cells.take(key, once, now).allowed) ++taken[round * kKeys + i];
         }
-      });
-    }
-    for (std::thread& thread : threads) thread.join();
-    for (const auto& count : taken) ASSERT_LE(count.load(), 1);
+      }
+    });
   }
+  for (std::thread& thread : threads) thread.join();
+  for (const auto& count : taken) ASSERT_LE(count.load(), 1);
 }
 
 TEST(LimitKeys, AreTheSameWithinAndDifferBetweenInstances) {

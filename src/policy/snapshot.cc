@@ -8,10 +8,15 @@
 namespace claviger::policy {
 namespace {
 
-bool lets_through(const Grant& grant, std::string_view method, std::string_view path, WallTime now) noexcept {
+bool gives_method(const Grant& grant, http::Method method, std::string_view text) noexcept {
+  if (method != http::Method::kOther) return (grant.known_methods & method_bit(method)) != 0;
+  return grant.gives_other_methods || std::ranges::find(grant.other_methods, text) != grant.other_methods.end();
+}
+
+bool lets_through(const Grant& grant, http::Method method, std::string_view text, std::string_view path,
+                  WallTime now) noexcept {
+  if (!gives_method(grant, method, text)) return false;
   if (grant.expires.has_value() && now >= *grant.expires) return false;
-  const bool method_fits = grant.methods.empty() || std::ranges::find(grant.methods, method) != grant.methods.end();
-  if (!method_fits) return false;
   return grant.paths.empty() || std::ranges::any_of(grant.paths, [&](const Glob& glob) { return glob.matches(path); });
 }
 
@@ -45,7 +50,7 @@ std::optional<Snapshot::Route> Snapshot::route(std::string_view path) const noex
 const Grant* Snapshot::authorize(PrincipalIndex principal, UpstreamIndex upstream, http::Method method,
                                  std::string_view method_text, std::string_view path, WallTime now) const noexcept {
   const Principal& who = principals_[principal];
-  if (who.disabled || method == http::Method::kTrace || method == http::Method::kConnect) return nullptr;
+  if (who.disabled) return nullptr;
   if (path.empty()) path = "/";
 
   std::uint32_t first = HashIndex::kNone;  // the earliest grant that fits, so far
@@ -58,7 +63,7 @@ const Grant* Snapshot::authorize(PrincipalIndex principal, UpstreamIndex upstrea
     for (std::uint32_t i = span.first; i < span.first + span.count; ++i) {
       const std::uint32_t candidate = index_->grant_list[i];
       if (candidate >= first) return;
-      if (lets_through(grants_[candidate], method_text, path, now)) {
+      if (lets_through(grants_[candidate], method, method_text, path, now)) {
         first = candidate;
         return;
       }

@@ -51,7 +51,9 @@ struct ApiKey {
 
 struct Grant {
   std::string name;
-  std::vector<std::string> methods;  // sorted; empty: all but TRACE and CONNECT
+  std::uint16_t known_methods = 0;          // bits by http::Method; never TRACE or CONNECT
+  bool gives_other_methods = false;         // every method that http::Method does not know
+  std::vector<std::string> other_methods;   // or these of them
   std::vector<Glob> paths;           // empty: all
   std::optional<Rate> rate;
   std::uint64_t limit_key = 0;  // stable across snapshots: of the grant's name

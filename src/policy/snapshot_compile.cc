@@ -123,6 +123,16 @@ class MadeUpNames {
   std::unordered_map<std::string, int> counts_;
 };
 
+void give_methods(const std::vector<std::string>& methods, Grant& grant) {
+  grant.gives_other_methods = methods.empty();
+  if (methods.empty()) grant.known_methods = kGivenMethods;
+  for (const std::string& text : methods) {
+    const http::Method method = http::method_of(text);
+    if (method == http::Method::kOther) grant.other_methods.push_back(text);
+    grant.known_methods |= method_bit(method) & kGivenMethods;
+  }
+}
+
 std::vector<Grant> make_grants(std::vector<GrantResource>& resources) {
   std::vector<Grant> grants;
   grants.reserve(resources.size());
@@ -130,8 +140,7 @@ std::vector<Grant> make_grants(std::vector<GrantResource>& resources) {
     Grant& grant = grants.emplace_back();
     grant.name = resource.name;
     grant.limit_key = SipHash(0, 0).finish(grant.name);
-    grant.methods = std::move(resource.methods);
-    std::ranges::sort(grant.methods);
+    give_methods(resource.methods, grant);
     grant.paths = std::move(resource.paths);
     grant.rate = resource.rate;
     grant.expires = resource.expires;

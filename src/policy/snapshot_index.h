@@ -31,6 +31,15 @@ struct GrantSpan {
   std::uint32_t count;
 };
 
+// Of Grant::known_methods; nothing for kOther.
+constexpr std::uint16_t method_bit(http::Method method) noexcept {
+  if (method == http::Method::kOther) return 0;
+  return static_cast<std::uint16_t>(1U << static_cast<unsigned>(method));
+}
+inline constexpr std::uint16_t kGivenMethods =  // by a grant that names none
+    static_cast<std::uint16_t>((1U << static_cast<unsigned>(http::Method::kOther)) - 1U) &
+    static_cast<std::uint16_t>(~(method_bit(http::Method::kTrace) | method_bit(http::Method::kConnect)));
+
 struct PairedGrant {
   std::uint64_t pair;
   std::uint32_t grant;

@@ -162,6 +162,25 @@ TEST(Snapshot, GivesTraceAndConnectToNobody) {
   EXPECT_EQ(authorized(*snapshot, 0, 0, "CONNECT", "/x"), "denied");
 }
 
+// Even when a resource that nobody checked names them.
+TEST(Snapshot, GivesTraceAndConnectToNobodyWhoeverNamesThem) {
+  Resources resources;
+  resources.principals.emplace_back().name = "p";
+  resources.upstreams.emplace_back().name = "u";
+  resources.upstreams.back().mount = "/u";
+  GrantResource& grant = resources.grants.emplace_back();
+  grant.principal = "p";
+  grant.upstream = "u";
+  grant.methods = {"TRACE", "CONNECT", "PROPFIND", "GET"};
+  const auto snapshot = *Snapshot::compile(std::move(resources), 1);
+  EXPECT_EQ(authorized(*snapshot, 0, 0, "TRACE", "/x"), "denied");
+  EXPECT_EQ(authorized(*snapshot, 0, 0, "CONNECT", "/x"), "denied");
+  EXPECT_EQ(authorized(*snapshot, 0, 0, "PROPFIND", "/x"), "p:u");
+  EXPECT_EQ(authorized(*snapshot, 0, 0, "MKCOL", "/x"), "denied");
+  EXPECT_EQ(authorized(*snapshot, 0, 0, "GET", "/x"), "p:u");
+  EXPECT_EQ(authorized(*snapshot, 0, 0, "PUT", "/x"), "denied");
+}
+
 TEST(Snapshot, DeniesADisabledPrincipal) {
   const auto snapshot = Written()
                             .add({{"kind", text("principal")}, {"name", text("p")}, {"disabled", text("true")}})

@@ -180,6 +180,7 @@ constexpr std::array<Rows, 256> kShapesByFirst = [] {
   return rows;
 }();
 static_assert(kShapes.size() < 256);
+static_assert(std::ranges::all_of(kShapes, [](const ShapeRow& row) { return row.prefix.size() > 1; }));
 static_assert(std::ranges::is_sorted(kShapes, {}, [](const ShapeRow& row) { return row.prefix[0]; }));
 
 bool in_tail(Tail tail, char c) noexcept {

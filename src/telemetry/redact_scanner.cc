@@ -52,7 +52,7 @@ bool is_redacted(string_view value) noexcept {
 std::optional<RedactScanner::Span> RedactScanner::next() noexcept {
   while (at_ < text_.size()) {
     if (const auto span = span_at(at_)) {
-      at_ = resumed_ = span->end;
+      at_ = span->end;
       return span;
     }
     ++at_;
@@ -300,7 +300,7 @@ std::size_t RedactScanner::skip_blanks(std::size_t at) const noexcept {
 }
 
 bool RedactScanner::is_boundary(std::size_t at) const noexcept {
-  return at == 0 || at == resumed_ || !is_alnum(text_[at - 1]) || (at >= 3 && is_percent_code(text_, at - 3));
+  return at == 0 || !is_alnum(text_[at - 1]) || (at >= 3 && is_percent_code(text_, at - 3));
 }
 
 // Whether a name and its value stand in a query or form.

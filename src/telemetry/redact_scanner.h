@@ -73,7 +73,6 @@ class RedactScanner {
 
   std::string_view text_;
   std::size_t at_ = 0;
-  std::size_t resumed_ = 0;     // where the last find ended: a boundary, whatever stands before it
   std::size_t name_end_ = 0;    // of the run of name characters that was looked at last
   std::size_t word_begin_ = 0;  // word_end() was asked last from here
   std::size_t word_end_ = 0;    // and this was the answer

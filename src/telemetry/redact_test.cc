@@ -191,6 +191,25 @@ TEST(Redact, LeavesRedactedTextAlone) {
   }
 }
 
+TEST(Redact, KnowsItsOwnMarksInEveryPlace) {
+  for (const std::string text : {"Cookie: [cut]", "token=[redacted],[cut]", "Cookie: [redacted][cut]", "token: \"[cut]",
+                                 "key=f://token=[redacted]&", "password=Basic [redacted]", "?key=[redacted]).&a",
+                                 "https://x[redacted]&@c"}) {
+    EXPECT_EQ(redact(text), text);
+    EXPECT_FALSE(needs_redaction(text)) << text;
+  }
+}
+
+// Where "[redacted]" comes to stand across the place of the cut.
+TEST(Redact, CutsNoMarkApart) {
+  for (std::size_t before = 16 * 1024 - 40; before < 16 * 1024; ++before) {
+    const std::string out = redact(std::string(before, '.') + " token=fake and so on, for more than there is room");
+    EXPECT_LE(out.size(), 16U * 1024);
+    EXPECT_EQ(redact(out), out) << before;
+    EXPECT_THAT(out, ::testing::Not(::testing::ContainsRegex("\\[r[a-z]*\\[cut"))) << before;
+  }
+}
+
 TEST(Redact, CutsLongTextAndSaysSo) {
   const std::string most(16 * 1024, '.');
   EXPECT_EQ(redact(most), most);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vault/process_key.h"
 
+#include <gtest/gtest.h>
+#include <algorithm>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "crypto/openssl_memory.h"
 #include "crypto/testing/routed_arena.h"

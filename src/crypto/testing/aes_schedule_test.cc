@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "crypto/testing/aes_schedule.h"
 
+#include <gtest/gtest.h>
 #include <cstring>
 
 #include "base/parse.h"

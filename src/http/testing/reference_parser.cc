@@ -91,7 +91,8 @@ bool is_host(const std::string& text) {
 }
 
 // request-line = method SP request-target SP HTTP-version
-bool read_request_line(const std::string& line, const HeadLimits& limits, PlainRequest& out, std::string& authority) {
+bool read_request_line(const std::string& line, const HeadLimits& limits, PlainRequest& out,
+                       std::string& authority) {
   const std::vector<std::string> parts = split(line, " ");
   if (parts.size() != 3) return false;
   out.method = parts[0];
@@ -225,7 +226,8 @@ ReferenceBody reference_chunked_body(const std::string& input) {
     const std::string line = input.substr(at, line_end - at);
     const std::size_t semicolon = line.find(';');
     const std::string digits = line.substr(0, semicolon);
-    if (digits.empty() || digits.size() > 15 || !contains_only(digits, "0123456789abcdefABCDEF")) return refused;
+    if (digits.empty() || digits.size() > 15 || !contains_only(digits, "0123456789abcdefABCDEF"))
+      return refused;
     if (semicolon != std::string::npos) {
       const std::string extension = line.substr(semicolon + 1);
       if (extension.size() > 256 || !is_field_text(extension)) return refused;

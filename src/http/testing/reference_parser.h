@@ -2,7 +2,7 @@
 #pragma once
 
 // A second reading of the same rules: slow, on std::string, straight from the ABNF of RFC 9110 and 9112 and
-// the list in http/parser.h. It shares no code with the parser, so that the two can be held against each other.
+// the list in http/parser.h. It shares no code with the parser, so that each can be held against the other.
 
 #include <cstddef>
 #include <cstdint>

@@ -38,7 +38,12 @@ std::optional<std::string> decode(const std::string& text) {
 bool is_utf8(const std::string& text) {
   for (std::size_t i = 0; i < text.size();) {
     const unsigned lead = static_cast<unsigned char>(text[i]);
-    const std::size_t size = lead < 0x80 ? 1 : lead < 0xC0 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF8 ? 4 : 0;
+    const std::size_t size = lead < 0x80   ? 1
+                             : lead < 0xC0 ? 0
+                             : lead < 0xE0 ? 2
+                             : lead < 0xF0 ? 3
+                             : lead < 0xF8 ? 4
+                                           : 0;
     if (size == 0 || i + size > text.size()) return false;
     unsigned code = size == 1 ? lead : lead & (0x7FU >> size);
     for (std::size_t k = 1; k < size; ++k) {

@@ -9,12 +9,18 @@ namespace claviger::http::testing {
 namespace {
 
 PlainRequest plain(const RequestHead& head) {
-  PlainRequest out{std::string(head.method_text), std::string(head.target),
-                   std::string(head.path),        std::string(head.query),
-                   head.has_query,                head.minor,
-                   std::string(head.host),        head.framing,
-                   head.content_length,           head.keep_alive,
-                   head.expects_continue,         {},
+  PlainRequest out{std::string(head.method_text),
+                   std::string(head.target),
+                   std::string(head.path),
+                   std::string(head.query),
+                   head.has_query,
+                   head.minor,
+                   std::string(head.host),
+                   head.framing,
+                   head.content_length,
+                   head.keep_alive,
+                   head.expects_continue,
+                   {},
                    {}};
   for (const Field& field : head.fields) out.fields.emplace_back(field.name, field.value);
   return out;
@@ -54,7 +60,8 @@ class PieceReader {
     for (std::size_t size = piece_;; size += piece_) {
       const std::string_view seen = input_.substr(at_, size);
       const std::vector<char> exact(seen.begin(), seen.end());
-      const std::size_t head_size = CLV_TRY(scanner.scan({exact.data(), exact.size()}, limits_, Blame::kCaller));
+      const std::size_t head_size =
+          CLV_TRY(scanner.scan({exact.data(), exact.size()}, limits_, Blame::kCaller));
       if (head_size > 0) {
         const std::vector<char> head(exact.begin(), exact.begin() + static_cast<std::ptrdiff_t>(head_size));
         CLV_TRY_VOID(parse_request_head({head.data(), head.size()}, limits_, head_));
@@ -141,7 +148,8 @@ std::string find_difference(std::string_view input, const HeadLimits& limits) {
     return "reference: " + describe(expected) + "; parser: " + describe(whole);
   }
   for (std::size_t i = 0; i < std::min(expected.requests.size(), whole.requests.size()); ++i) {
-    if (expected.requests[i] != whole.requests[i]) return "request " + std::to_string(i) + " reads differently";
+    if (expected.requests[i] != whole.requests[i])
+      return "request " + std::to_string(i) + " reads differently";
   }
   if (expected.requests.size() != whole.requests.size()) {
     return "reference: " + describe(expected) + "; parser: " + describe(whole);

@@ -24,8 +24,8 @@ struct StreamReading {
 StreamReading read_stream(std::string_view input, const HeadLimits& limits, std::size_t piece);
 StreamReading read_stream_with_reference(const std::string& input, const HeadLimits& limits);
 
-// Says in what the two readings differ, or the parser from itself when bytes arrive piece by piece; empty when
-// they agree. The parser may refuse early what the reference still waits for.
+// Says in what the two readings differ, or the parser from itself when bytes arrive piece by piece; empty
+// when they agree. The parser may refuse early what the reference still waits for.
 std::string find_difference(std::string_view input, const HeadLimits& limits);
 
 }  // namespace claviger::http::testing
