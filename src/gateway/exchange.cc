@@ -132,11 +132,12 @@ net::Task<void> Exchange::upload() {
 // The answer is there, or will not come: a body that nobody reads any more is not worth waiting for.
 net::Task<void> Exchange::end_upload() {
   if (!upload_.is_running()) co_return;
+  const bool failed_by_itself = upload_error_.has_value();
   caller_.close_after_answer();
   upstream_.stream().cancel();
   if (upload_.is_running()) caller_.interrupt_body();
   co_await upload_.join();
-  upload_error_.reset();
+  if (!failed_by_itself) upload_error_.reset();  // what ended it then was our own interruption
 }
 
 // --- Down ----------------------------------------------------------------------------------------

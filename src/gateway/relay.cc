@@ -9,10 +9,10 @@ namespace claviger::gateway {
 namespace {
 
 // A pooled connection may have been closed by the upstream at the very moment it was used again. Then, and
-// only then, a request is sent twice: when it cannot have done anything (RFC 9110 section 9.2.2), nothing of
+// only then, a request is sent twice: when its method is safe (RFC 9110 section 9.2.1), nothing of
 // an answer came, and no byte of a body was used up.
 bool may_retry(const Exchange& exchange, const Call& call, bool reused) noexcept {
-  return reused && !exchange.answer_began() && !exchange.caller_is_gone() && http::is_idempotent(call.head->method) &&
+  return reused && !exchange.answer_began() && !exchange.caller_is_gone() && http::is_safe(call.head->method) &&
          exchange.can_be_repeated();
 }
 

@@ -158,6 +158,24 @@ TEST_F(RelayTest, PassesAContinueOnAndThenTheAnswer) {
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")) << answer;
 }
 
+TEST_F(RelayTest, ABodyThatTurnsOutMalformedIsTheCallersFaultAndNeverLooksWholeUpstream) {
+  script.connections = {{{"never", ""}}};
+  std::optional<Result<void>> outcome;
+  struct Run {
+    static net::Task<void> into(net::Task<Result<void>> task, std::optional<Result<void>>& out) { out = co_await std::move(task); }
+  };
+  std::string request = "POST /api/v1/x HTTP/1.1\r\nHost: g\r\nX-API-Key: $KEY\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n";
+  request.replace(request.find("$KEY"), 4, stand.api_key());
+  Result<std::size_t> sent{std::size_t{0}};
+  pair.far->try_write(request, sent);
+  net::spawn(Run::into(one(), outcome));
+  ASSERT_TRUE(stand.run_until([&] { return !script.received.empty() && script.received[0].find("abc") != std::string::npos; }));
+  pair.far->try_write("zz\r\n", sent);
+  ASSERT_TRUE(stand.run_until([&] { return outcome.has_value(); }));
+  EXPECT_EQ(outcome->error().code(), Code::kBadRequest);
+  EXPECT_EQ(script.received[0].find("0\r\n\r\n"), std::string::npos);
+}
+
 TEST_F(RelayTest, AnAnswerThatIsCutShortIsNotMadeToLookWhole) {
   script.connections = {{{"\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", true}}};
   EXPECT_FALSE(send(get("x")).has_value());

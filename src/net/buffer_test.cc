@@ -18,13 +18,14 @@ TEST(Buffer, HoldsNoMemoryUntilSomethingIsAskedOfIt) {
 TEST(Buffer, IsWipedWhenGivenBackAndLentAgain) {
   BufferPool pool;
   Buffer first(pool);
-  ASSERT_TRUE(first.append("an answer that echoes a secret"));
+  constexpr std::string_view kText = "an answer that echoes a secret";
+  ASSERT_TRUE(first.append(kText));
   first.consume(10);  // what was consumed counts, too
   first.release();
   Buffer second(pool);
   const std::span<char> room = second.room();
   EXPECT_EQ(pool.bytes(), kBufferSize);
-  EXPECT_TRUE(std::all_of(room.begin(), room.begin() + 31, [](char c) { return c == 0; }));
+  EXPECT_TRUE(std::all_of(room.begin(), room.begin() + kText.size(), [](char c) { return c == 0; }));
 }
 
 TEST(Buffer, WipesWhatWasMovedToTheFrontAndBehind) {

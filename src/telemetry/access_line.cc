@@ -153,7 +153,8 @@ std::size_t write_access_line(std::span<char, kAccessLineMax> out, const AccessR
   line.text(R"(,"credential":")", record.credential);
   line.number(R"(,"bytes_in":)", record.bytes_in);
   line.number(R"(,"bytes_out":)", record.bytes_out);
-  line.number(R"(,"duration_us":)", static_cast<std::uint64_t>(std::max<std::int64_t>(record.duration.count(), 0)));
+  line.number(R"(,"duration_us":)",
+              static_cast<std::uint64_t>(std::max<std::int64_t>(record.duration.count(), 0)));
   if (record.reused) line.literal(",\"reused\":true}\n");
   else line.literal(",\"reused\":false}\n");
   return line.size();

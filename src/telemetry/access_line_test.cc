@@ -48,9 +48,10 @@ TEST(AccessLine, HasEveryMemberInFixedOrder) {
 }
 
 TEST(AccessLine, LeavesOutEmptyTexts) {
-  EXPECT_EQ(line_of({.time = kNewYear, .duration = -1us}),
-            R"({"time":"2026-01-01T00:00:00.000Z","status":0,"bytes_in":0,"bytes_out":0,"duration_us":0,"reused":false})"
-            "\n");
+  EXPECT_EQ(
+      line_of({.time = kNewYear, .duration = -1us}),
+      R"({"time":"2026-01-01T00:00:00.000Z","status":0,"bytes_in":0,"bytes_out":0,"duration_us":0,"reused":false})"
+      "\n");
 }
 
 TEST(AccessLine, EscapesWhateverIsInATextInAPath) {
@@ -70,7 +71,8 @@ TEST(AccessLine, EscapesEveryByteAtEveryPlace) {
       path[place] = static_cast<char>(byte);
       std::string expected = "\"path\":\"";
       append_json_escaped(expected, path);
-      EXPECT_THAT(line_of({.path = path}), ::testing::HasSubstr(expected + "\",\"status\"")) << place << ' ' << byte;
+      EXPECT_THAT(line_of({.path = path}), ::testing::HasSubstr(expected + "\",\"status\""))
+          << place << ' ' << byte;
     }
   }
 }
@@ -92,14 +94,27 @@ TEST(AccessLine, CutsThePathWhereTheLineWouldGetTooLong) {
 TEST(AccessLine, IsBoundedWhateverTheRecordSays) {
   const std::string text(20'000, '\x01');
   const std::string_view v = text;
-  AccessRecord record{.time = WallTime::max(), .request_id = v, .principal = v, .key_id = v, .address = v, .upstream = v,
-                      .method = v, .path = v, .status = UINT_MAX, .code = v, .grant = v, .credential = v,
-                      .bytes_in = UINT64_MAX, .bytes_out = UINT64_MAX, .duration = std::chrono::microseconds::max()};
+  AccessRecord record{.time = WallTime::max(),
+                      .request_id = v,
+                      .principal = v,
+                      .key_id = v,
+                      .address = v,
+                      .upstream = v,
+                      .method = v,
+                      .path = v,
+                      .status = UINT_MAX,
+                      .code = v,
+                      .grant = v,
+                      .credential = v,
+                      .bytes_in = UINT64_MAX,
+                      .bytes_out = UINT64_MAX,
+                      .duration = std::chrono::microseconds::max()};
   const std::string line = line_of(record);
   EXPECT_THAT(line, ::testing::EndsWith("\"reused\":false}\n"));
   EXPECT_THAT(line, ::testing::HasSubstr("\\u0001[cut]\",\"status\":4294967295,"));
   // Escapes are never cut apart.
-  for (std::size_t i = 0; (i = line.find('\\', i)) != std::string::npos; i += 6) EXPECT_EQ(line.substr(i, 6), "\\u0001");
+  for (std::size_t i = 0; (i = line.find('\\', i)) != std::string::npos; i += 6)
+    EXPECT_EQ(line.substr(i, 6), "\\u0001");
 }
 
 TEST(TimestampWriter, FollowsTheCalendar) {
@@ -116,7 +131,8 @@ TEST(TimestampWriter, FollowsTheCalendar) {
   EXPECT_EQ(written(kNewYear - 1us), "2025-12-31T23:59:59.999Z");
   EXPECT_EQ(written(WallTime{}), "1970-01-01T00:00:00.000Z");
   EXPECT_EQ(written(WallTime{-1ms}), "1969-12-31T23:59:59.999Z");
-  EXPECT_EQ(written(WallTime{std::chrono::sys_days(std::chrono::year(2028) / 2 / 29)} + 13h + 7min), "2028-02-29T13:07:00.000Z");
+  EXPECT_EQ(written(WallTime{std::chrono::sys_days(std::chrono::year(2028) / 2 / 29)} + 13h + 7min),
+            "2028-02-29T13:07:00.000Z");
 }
 
 }  // namespace

@@ -84,7 +84,8 @@ struct AccessLog::State {
   TimestampWriter timestamps;
 
   void count_dropped() noexcept {
-    if (const std::uint64_t dropped = lane.take_dropped(); dropped > 0) metrics.add(Counter::kAccessLogDropped, dropped);
+    if (const std::uint64_t dropped = lane.take_dropped(); dropped > 0)
+      metrics.add(Counter::kAccessLogDropped, dropped);
   }
   void hand_over() noexcept {
     if (buffer != nullptr && buffer->size > 0) spool.hand_over(*std::exchange(buffer, nullptr));
@@ -108,14 +109,16 @@ void AccessLog::append(const AccessRecord& record) noexcept {
   if (!state_) return;
   State& state = *state_;
   state.count_dropped();
-  if (state.buffer != nullptr && AccessLogBuffer::kCapacity - state.buffer->size < kAccessLineMax) state.hand_over();
+  if (state.buffer != nullptr && AccessLogBuffer::kCapacity - state.buffer->size < kAccessLineMax)
+    state.hand_over();
   if (state.buffer == nullptr) state.buffer = state.spool.take(state.lane);
   if (state.buffer == nullptr) {
     state.metrics.add(Counter::kAccessLogDropped);
     return;
   }
   char* const at = state.buffer->data.data() + state.buffer->size;
-  state.buffer->size += write_access_line(std::span<char, kAccessLineMax>(at, kAccessLineMax), record, state.timestamps);
+  state.buffer->size +=
+      write_access_line(std::span<char, kAccessLineMax>(at, kAccessLineMax), record, state.timestamps);
 }
 
 void AccessLog::flush() noexcept {

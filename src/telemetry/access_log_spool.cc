@@ -23,14 +23,15 @@ AccessLogLane::AccessLogLane() : buffers_(std::make_unique_for_overwrite<AccessL
 }
 
 Result<AccessLogSpool::Target> AccessLogSpool::inspect(int fd) {
-  struct stat about {};
+  struct stat about{};
   if (::fstat(fd, &about) != 0) return Error::from_errno(Code::kIo, Blame::kOperator, "access log", errno);
   return Target{fd, S_ISREG(about.st_mode)};
 }
 
 Result<AccessLogSpool::Target> AccessLogSpool::open_file(const std::string& path) {
   // O_NONBLOCK: a FIFO that nobody reads is refused rather than waited for.
-  const int fd = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+  const int fd =
+      ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
   if (fd < 0) return Error::from_errno(Code::kIo, Blame::kOperator, "access log " + path, errno);
   auto target = inspect(fd);
   if (!target) ::close(fd);
@@ -170,7 +171,8 @@ std::size_t AccessLogSpool::write_out(std::string_view text) noexcept {
     std::string_view piece = text.substr(done);
     if (!target_.is_regular && piece.size() > PIPE_BUF) {
       piece = piece.substr(0, PIPE_BUF);
-      if (const auto line = piece.rfind('\n'); line != std::string_view::npos) piece = piece.substr(0, line + 1);
+      if (const auto line = piece.rfind('\n'); line != std::string_view::npos)
+        piece = piece.substr(0, line + 1);
     }
     const ssize_t written = ::write(target_.fd, piece.data(), piece.size());
     if (written > 0) done += static_cast<std::size_t>(written);

@@ -39,7 +39,8 @@ class AccessLogLane {
   std::uint32_t free_buffers() const noexcept { return free_count_.load(std::memory_order_relaxed); }
   // Lines that the writer had to drop since the last call.
   std::uint64_t take_dropped() noexcept {
-    return dropped_.load(std::memory_order_relaxed) == 0 ? 0 : dropped_.exchange(0, std::memory_order_relaxed);
+    return dropped_.load(std::memory_order_relaxed) == 0 ? 0
+                                                         : dropped_.exchange(0, std::memory_order_relaxed);
   }
 
  private:

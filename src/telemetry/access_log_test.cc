@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -64,13 +65,19 @@ std::unique_ptr<AccessLogWriter> opened(const std::string& target) {
 void append_numbered(AccessLog& log, std::string_view worker, int from, int count) {
   for (int i = from; i < from + count; ++i) {
     const std::string number = std::to_string(i);
-    log.append({.request_id = number, .principal = worker, .method = "GET", .path = "/v1/some/path", .status = 200, .code = "ok"});
+    log.append({.request_id = number,
+                .principal = worker,
+                .method = "GET",
+                .path = "/v1/some/path",
+                .status = 200,
+                .code = "ok"});
   }
 }
 
 std::string numbered_line(std::string_view worker, int number) {
-  return R"({"time":"1970-01-01T00:00:00.000Z","request_id":")" + std::to_string(number) + R"(","principal":")" +
-         std::string(worker) + R"(","method":"GET","path":"/v1/some/path","status":200,"code":"ok",)" +
+  return R"({"time":"1970-01-01T00:00:00.000Z","request_id":")" + std::to_string(number) +
+         R"(","principal":")" + std::string(worker) +
+         R"(","method":"GET","path":"/v1/some/path","status":200,"code":"ok",)" +
          R"("bytes_in":0,"bytes_out":0,"duration_us":0,"reused":false})";
 }
 
@@ -150,8 +157,9 @@ TEST_F(AccessLogTest, WritesWhatWasAppended) {
     append_numbered(log, "a", 0, 3);
   }
   writer.reset();
-  EXPECT_EQ(contents(path()), numbered_line("a", 0) + "\n" + numbered_line("a", 1) + "\n" + numbered_line("a", 2) + "\n");
-  struct stat about {};
+  EXPECT_EQ(contents(path()),
+            numbered_line("a", 0) + "\n" + numbered_line("a", 1) + "\n" + numbered_line("a", 2) + "\n");
+  struct stat about{};
   ASSERT_EQ(::stat(path().c_str(), &about), 0);
   EXPECT_EQ(about.st_mode & 0777U & ~0640U, 0U);
 }
@@ -278,6 +286,34 @@ TEST_F(AccessLogTest, CountsWhatATargetRefuses) {
     log.flush();
     return metrics.value(Counter::kAccessLogDropped) == 1'000;
   }));
+}
+
+TEST_F(AccessLogTest, BeginsANewLineAfterOneThatWasTorn) {
+  constexpr rlim_t kFull = 1'000;  // in the sixth line
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  std::string expected;
+  for (int i = 0; i < 6; ++i) expected += numbered_line("a", i) + "\n";
+  expected.resize(kFull);
+  ASSERT_FALSE(expected.ends_with('\n'));
+
+  WorkerMetrics metrics;
+  {
+    auto writer = opened(target());
+    AccessLog log(*writer, metrics);
+    const rlimit full{kFull, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);  // the writer takes no SIGXFSZ; nobody else writes now
+    append_numbered(log, "a", 0, 10);
+    const bool dropped = eventually([&] {
+      log.flush();
+      return metrics.value(Counter::kAccessLogDropped) > 0;
+    });
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    ASSERT_TRUE(dropped);
+    append_numbered(log, "a", 10, 1);
+  }
+  EXPECT_EQ(metrics.value(Counter::kAccessLogDropped), 5U);
+  EXPECT_EQ(contents(path()), expected + "\n" + numbered_line("a", 10) + "\n");
 }
 
 TEST_F(AccessLogTest, SurvivesAReaderThatLeaves) {

@@ -24,12 +24,18 @@ JsonUnit hex_escape(unsigned code, std::size_t taken) noexcept {
 
 JsonUnit ascii_unit(char c) noexcept {
   switch (c) {
-    case '"': return unit("\\\"", 1);
-    case '\\': return unit("\\\\", 1);
-    case '\n': return unit("\\n", 1);
-    case '\r': return unit("\\r", 1);
-    case '\t': return unit("\\t", 1);
-    default: break;
+    case '"':
+      return unit("\\\"", 1);
+    case '\\':
+      return unit("\\\\", 1);
+    case '\n':
+      return unit("\\n", 1);
+    case '\r':
+      return unit("\\r", 1);
+    case '\t':
+      return unit("\\t", 1);
+    default:
+      break;
   }
   if (is_json_plain(c)) return unit({&c, 1}, 1);
   return hex_escape(static_cast<unsigned char>(c), 1);

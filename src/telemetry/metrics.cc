@@ -19,10 +19,14 @@ constexpr std::string_view kAnswersHelp = "Answers relayed from upstreams, by cl
 constexpr std::string_view kRefusalsHelp = "Answers made by the gateway itself, by error code.";
 
 constexpr auto kCounters = std::to_array<Row<Counter>>({
-    {C::kConnectionsAccepted, "claviger_connections_accepted_total", "", "Connections accepted from callers."},
-    {C::kConnectionsRefused, "claviger_connections_refused_total", "", "Connections refused over a limit, before a byte was read."},
-    {C::kTlsHandshakes, "claviger_tls_handshakes_total", "", "TLS handshakes with callers that were completed."},
-    {C::kTlsHandshakesFailed, "claviger_tls_handshakes_failed_total", "", "TLS handshakes with callers that failed."},
+    {C::kConnectionsAccepted, "claviger_connections_accepted_total", "",
+     "Connections accepted from callers."},
+    {C::kConnectionsRefused, "claviger_connections_refused_total", "",
+     "Connections refused over a limit, before a byte was read."},
+    {C::kTlsHandshakes, "claviger_tls_handshakes_total", "",
+     "TLS handshakes with callers that were completed."},
+    {C::kTlsHandshakesFailed, "claviger_tls_handshakes_failed_total", "",
+     "TLS handshakes with callers that failed."},
     {C::kRequests, "claviger_requests_total", "", "Request heads read, whatever came of them."},
     {C::kAnswers2xx, "claviger_answers_total", R"(class="2xx")", kAnswersHelp},
     {C::kAnswers3xx, "claviger_answers_total", R"(class="3xx")", kAnswersHelp},
@@ -40,16 +44,23 @@ constexpr auto kCounters = std::to_array<Row<Counter>>({
     {C::kRefusedUnavailable, "claviger_refusals_total", R"(code="unavailable")", kRefusalsHelp},
     {C::kCallerGone, "claviger_callers_gone_total", "", "Callers that left before their answer was whole."},
     {C::kUpstreamConnects, "claviger_upstream_connects_total", "", "Connections opened to upstreams."},
-    {C::kUpstreamConnectsFailed, "claviger_upstream_connects_failed_total", "", "Attempts to connect to an upstream that failed."},
-    {C::kUpstreamReused, "claviger_upstream_reused_total", "", "Requests sent on a pooled upstream connection."},
-    {C::kUpstreamDiscarded, "claviger_upstream_discarded_total", "", "Upstream connections that were not fit for reuse."},
-    {C::kUpstreamRetried, "claviger_upstream_retried_total", "", "Requests sent again on a fresh upstream connection."},
-    {C::kUpstreamGuardRefused, "claviger_upstream_guard_refused_total", "", "Upstream addresses that the SSRF guard refused."},
+    {C::kUpstreamConnectsFailed, "claviger_upstream_connects_failed_total", "",
+     "Attempts to connect to an upstream that failed."},
+    {C::kUpstreamReused, "claviger_upstream_reused_total", "",
+     "Requests sent on a pooled upstream connection."},
+    {C::kUpstreamDiscarded, "claviger_upstream_discarded_total", "",
+     "Upstream connections that were not fit for reuse."},
+    {C::kUpstreamRetried, "claviger_upstream_retried_total", "",
+     "Requests sent again on a fresh upstream connection."},
+    {C::kUpstreamGuardRefused, "claviger_upstream_guard_refused_total", "",
+     "Upstream addresses that the SSRF guard refused."},
     {C::kBytesFromCallers, "claviger_bytes_from_callers_total", "", "Bytes received from callers."},
     {C::kBytesToCallers, "claviger_bytes_to_callers_total", "", "Bytes sent to callers."},
-    {C::kDeadlinesExpired, "claviger_deadlines_expired_total", "", "Connections and calls that ran into a deadline."},
+    {C::kDeadlinesExpired, "claviger_deadlines_expired_total", "",
+     "Connections and calls that ran into a deadline."},
     {C::kCredentialsOpened, "claviger_credentials_opened_total", "", "Sealed credentials opened for a call."},
-    {C::kAccessLogDropped, "claviger_access_log_dropped_total", "", "Access log lines lost because the log could not be written."},
+    {C::kAccessLogDropped, "claviger_access_log_dropped_total", "",
+     "Access log lines lost because the log could not be written."},
     {C::kSnapshotsAdopted, "claviger_snapshots_adopted_total", "", "Snapshots of the resources taken over."},
 });
 
@@ -57,7 +68,8 @@ using G = Gauge;
 constexpr auto kGauges = std::to_array<Row<Gauge>>({
     {G::kConnectionsOpen, "claviger_connections_open", "", "Connections of callers that are open."},
     {G::kRequestsActive, "claviger_requests_active", "", "Requests that are being served."},
-    {G::kUpstreamIdle, "claviger_upstream_connections_idle", "", "Pooled upstream connections waiting for use."},
+    {G::kUpstreamIdle, "claviger_upstream_connections_idle", "",
+     "Pooled upstream connections waiting for use."},
     {G::kFramePoolBytes, "claviger_frame_pool_bytes", "", "Memory held for coroutine frames."},
     {G::kBufferPoolBytes, "claviger_buffer_pool_bytes", "", "Memory held for connection buffers."},
     {G::kSnapshotRevision, "claviger_snapshot_revision", "", "Revision of the snapshot in use."},
@@ -89,8 +101,12 @@ class Exposition {
   void sample(std::string_view name, std::string_view labels, Number value) {
     std::array<char, 24> digits;
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-    append({name, labels.empty() ? "" : "{", labels, labels.empty() ? " " : "} ",
-            {digits.data(), static_cast<std::size_t>(end - digits.data())}, "\n"});
+    append({name,
+            labels.empty() ? "" : "{",
+            labels,
+            labels.empty() ? " " : "} ",
+            {digits.data(), static_cast<std::size_t>(end - digits.data())},
+            "\n"});
   }
 
   std::string take() { return std::move(text_); }

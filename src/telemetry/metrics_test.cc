@@ -112,7 +112,8 @@ TEST(Metrics, NamesRefusalsByTheCodesOfTheInterface) {
   for (std::size_t i = 0; i < codes.size(); ++i) metrics.add(codes[i].first, i + 1);
   const Exposed exposed(expose({{"0", &metrics}}, kProcess));
   for (std::size_t i = 0; i < codes.size(); ++i) {
-    EXPECT_EQ(exposed.value("claviger_refusals_total{code=\"" + codes[i].second + "\",worker=\"0\"}"), std::to_string(i + 1));
+    EXPECT_EQ(exposed.value("claviger_refusals_total{code=\"" + codes[i].second + "\",worker=\"0\"}"),
+              std::to_string(i + 1));
   }
 }
 

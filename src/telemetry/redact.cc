@@ -7,7 +7,7 @@ namespace claviger::telemetry {
 namespace {
 
 constexpr std::size_t kMax = std::size_t{16} << 10;      // of text that is taken, and of what comes out
-constexpr std::size_t kWindow = 2 * kMax;                // what is looked at: credentials may reach over kMax
+constexpr std::size_t kWindow = 2 * kMax;  // what is looked at: credentials may reach over kMax
 constexpr std::size_t kRoom = kMax - kCut.size();
 
 // Where `text` may be cut to have room for the "[cut]": at kRoom or a little before, not within a

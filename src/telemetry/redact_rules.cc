@@ -185,10 +185,14 @@ static_assert(std::ranges::is_sorted(kShapes, {}, [](const ShapeRow& row) { retu
 
 bool in_tail(Tail tail, char c) noexcept {
   switch (tail) {
-    case Tail::kUpper: return is_upper(c) || is_digit(c);
-    case Tail::kHex: return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f');
-    case Tail::kPath: return is_alnum(c) || c == '_' || c == '-' || c == '/';
-    default: return is_alnum(c) || c == '_' || c == '-';
+    case Tail::kUpper:
+      return is_upper(c) || is_digit(c);
+    case Tail::kHex:
+      return is_digit(c) || (lower(c) >= 'a' && lower(c) <= 'f');
+    case Tail::kPath:
+      return is_alnum(c) || c == '_' || c == '-' || c == '/';
+    default:
+      return is_alnum(c) || c == '_' || c == '-';
   }
 }
 
@@ -212,7 +216,8 @@ bool is_jwt(std::string_view text, std::size_t at) noexcept {
 }
 
 std::optional<Shape> match_row(const ShapeRow& row, std::string_view text, std::size_t at) noexcept {
-  if (row.tail == Tail::kJwt) return is_jwt(text, at + row.prefix.size()) ? std::optional(Shape{0}) : std::nullopt;
+  if (row.tail == Tail::kJwt)
+    return is_jwt(text, at + row.prefix.size()) ? std::optional(Shape{0}) : std::nullopt;
   const std::size_t keep = row.tail == Tail::kClaviger ? key_id_at(text, at) : 0;
   if (row.tail == Tail::kClaviger && keep == 0) return std::nullopt;
   const std::size_t tail = at + std::max(keep, row.prefix.size());
@@ -286,7 +291,8 @@ bool looks_like_token(std::string_view text) noexcept {
     const char c = text[size];
     if (!is_alnum(c) && std::string_view("-._~+/=").find(c) == std::string_view::npos) break;
     const bool inner_capital = is_upper(c) && size > 0 && is_lower(text[size - 1]);
-    odd_for_a_word |= inner_capital || is_digit(c) || std::string_view("-_~+=").find(c) != std::string_view::npos;
+    odd_for_a_word |=
+        inner_capital || is_digit(c) || std::string_view("-_~+=").find(c) != std::string_view::npos;
   }
   if (size < kShortest) return false;
   return size == kLongerThanWords || odd_for_a_word;

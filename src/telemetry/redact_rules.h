@@ -12,10 +12,10 @@ namespace claviger::telemetry {
 
 // How a name gives its value away.
 enum class NameKind : std::uint8_t {
-  kLine,      // "name: value" or "name=value", the value being the rest of the line (Authorization, Cookie)
-  kWord,      // "name: value" or "name=value", one word
+  kLine,  // "name: value" or "name=value", the value being the rest of the line (Authorization, Cookie)
+  kWord,  // "name: value" or "name=value", one word
   kAssigned,  // "name=value" or "\"name\": ..."; with a colon alone it is too often prose
-  kQuery,     // only as a parameter of a query or form: "?name=", "&name=", "name=...&"
+  kQuery,  // only as a parameter of a query or form: "?name=", "&name=", "name=...&"
 };
 
 // Case, '-' and '_' do not count; all but kQuery are found as the end of a longer name as well

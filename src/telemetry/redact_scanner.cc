@@ -23,7 +23,9 @@ constexpr bool ends_word(char c) {
   return is_space_or_control(c) || c == '"' || c == '\'' || c == '`' || c == '&' || c == '<' || c == '>';
 }
 // Belongs to the sentence rather than the value when it stands at the value's end.
-constexpr bool is_trailing(char c) { return c == ',' || c == ';' || c == '.' || c == ')' || c == '}' || c == '\\'; }
+constexpr bool is_trailing(char c) {
+  return c == ',' || c == ';' || c == '.' || c == ')' || c == '}' || c == '\\';
+}
 
 // What ends the part of a URL that can hold user info, generously: '/', '?' and '#' do by RFC 3986.
 constexpr bool ends_url(char c) {
@@ -125,7 +127,8 @@ std::optional<RedactScanner::Span> RedactScanner::scheme_and_token(std::size_t a
 
 // The '@' that ends the user info of a URL whose "://" is at `colon`, when there is some to hide.
 std::optional<std::size_t> RedactScanner::user_info_end(std::size_t colon) const noexcept {
-  if (!text_.substr(colon).starts_with("://") || colon == 0 || !is_alnum(text_[colon - 1])) return std::nullopt;
+  if (!text_.substr(colon).starts_with("://") || colon == 0 || !is_alnum(text_[colon - 1]))
+    return std::nullopt;
   constexpr std::size_t kSlashReach = 256;
   const std::size_t begin = colon + 3;
   std::size_t at_sign = kNone;
@@ -140,7 +143,8 @@ std::optional<std::size_t> RedactScanner::user_info_end(std::size_t colon) const
     const string_view authority = part(begin, end);
     const std::size_t port = authority.find(':');
     if (port == kNone || authority.starts_with('[')) return std::nullopt;
-    if (port + 1 < authority.size() && std::ranges::all_of(authority.substr(port + 1), is_digit)) return std::nullopt;
+    if (port + 1 < authority.size() && std::ranges::all_of(authority.substr(port + 1), is_digit))
+      return std::nullopt;
     const std::size_t stop = std::min(text_.size(), end + kSlashReach);
     for (; end < stop && !ends_url(text_[end]) && at_sign == kNone; ++end) {
       if (text_[end] == '@') at_sign = end;
@@ -158,7 +162,8 @@ std::optional<std::size_t> RedactScanner::pem_end(std::size_t at) const noexcept
   string_view rest = text_.substr(at);
   if (!rest.starts_with(kPemBegin)) return std::nullopt;
   rest = rest.substr(kPemBegin.size(), kLabelMax);
-  const std::size_t size = std::min(rest.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 "), rest.size());
+  const std::size_t size =
+      std::min(rest.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 "), rest.size());
   const string_view label = rest.substr(0, size);
   if (label.find("PRIVATE KEY") == kNone || !rest.substr(size).starts_with(kDashes)) return std::nullopt;
 
@@ -177,8 +182,8 @@ std::optional<std::size_t> RedactScanner::shape_within(std::size_t from, std::si
   return std::nullopt;
 }
 
-RedactScanner::Span RedactScanner::value_of(NameKind kind, std::size_t name, std::size_t value, bool is_member,
-                                            bool is_quoted_name) noexcept {
+RedactScanner::Span RedactScanner::value_of(NameKind kind, std::size_t name, std::size_t value,
+                                            bool is_member, bool is_quoted_name) noexcept {
   const auto quote = quote_at(value);
   // A header's value may begin with a quoted string and go on behind it.
   if (quote && (kind != NameKind::kLine || is_member)) return {quote->end, closing_quote(quote->end, *quote)};
@@ -306,7 +311,8 @@ bool RedactScanner::is_boundary(std::size_t at) const noexcept {
 // Whether a name and its value stand in a query or form.
 bool RedactScanner::is_parameter(std::size_t name, std::size_t value) noexcept {
   if (name > 0 && string_view("?&;").find(text_[name - 1]) != kNone) return true;
-  if (name >= 3 && (is_percent_code(text_, name - 3, "3f") || is_percent_code(text_, name - 3, "26"))) return true;
+  if (name >= 3 && (is_percent_code(text_, name - 3, "3f") || is_percent_code(text_, name - 3, "26")))
+    return true;
   // With a mark in it the '&' may have been some other value's end before.
   const std::size_t end = word_end(value);
   return end < text_.size() && text_[end] == '&' && part(value, end).find(kRedacted) == kNone;

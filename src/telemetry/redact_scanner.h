@@ -50,7 +50,8 @@ class RedactScanner {
   std::optional<std::size_t> shape_within(std::size_t from, std::size_t to) const noexcept;
 
   // How far values reach.
-  Span value_of(NameKind kind, std::size_t name, std::size_t value, bool is_member, bool is_quoted_name) noexcept;
+  Span value_of(NameKind kind, std::size_t name, std::size_t value, bool is_member,
+                bool is_quoted_name) noexcept;
   std::optional<Span> secret_part(Span value) const noexcept;
   std::size_t word_end(std::size_t from) noexcept;
   std::size_t bare_end(std::size_t from) noexcept;

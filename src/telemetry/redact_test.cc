@@ -14,9 +14,16 @@ struct Case {
 };
 
 // Nothing here is or was a credential. Prefixes are split off so that scanners of this tree agree.
-const std::string kPemBegin = "-----BEGIN " "PRIVATE KEY-----";
-const std::string kPemEnd = "-----END " "PRIVATE KEY-----";
-const std::string kFakeJwt = "eyJ" "mYWtlIjoiZmFrZSJ9.eyJ" "ub3QiOiJhLXJlYWwtdG9rZW4ifQ.ZmFrZS1zaWduYXR1cmU";
+const std::string kPemBegin =
+    "-----BEGIN "
+    "PRIVATE KEY-----";
+const std::string kPemEnd =
+    "-----END "
+    "PRIVATE KEY-----";
+const std::string kFakeJwt =
+    "eyJ"
+    "mYWtlIjoiZmFrZSJ9.eyJ"
+    "ub3QiOiJhLXJlYWwtdG9rZW4ifQ.ZmFrZS1zaWduYXR1cmU";
 
 const std::vector<Case>& credentials() {
   static const std::vector<Case> cases = {
@@ -30,7 +37,8 @@ const std::vector<Case>& credentials() {
       {"Cookie: sid=fake; theme=dark\nAccept: */*", "Cookie: [redacted]\nAccept: */*"},
       {"Set-Cookie: sid=\"fake\"; Path=/", "Set-Cookie: [redacted]"},
       {"Cookie: \"fake\"; b=fake", "Cookie: [redacted]"},
-      {"curl -H 'Authorization: Bearer fake token' https://a/", "curl -H 'Authorization: Bearer [redacted]' https://a/"},
+      {"curl -H 'Authorization: Bearer fake token' https://a/",
+       "curl -H 'Authorization: Bearer [redacted]' https://a/"},
       {"-H \"Cookie: a=fake\" -v", "-H \"Cookie: [redacted]\" -v"},
       {"X-API-Key: fake-key, next", "X-API-Key: [redacted], next"},
       {"x-api-key=fake next", "x-api-key=[redacted] next"},
@@ -84,7 +92,8 @@ const std::vector<Case>& credentials() {
       // User info.
       {"https://user:fake@example.com/x", "https://[redacted]@example.com/x"},
       {"postgresql://claviger:f@ke@db:5432/c", "postgresql://[redacted]@db:5432/c"},
-      {"cannot connect to redis://:fake@127.0.0.1:6379", "cannot connect to redis://[redacted]@127.0.0.1:6379"},
+      {"cannot connect to redis://:fake@127.0.0.1:6379",
+       "cannot connect to redis://[redacted]@127.0.0.1:6379"},
       {"postgresql://u:fa/ke@db/c", "postgresql://[redacted]@db/c"},
       {"https://fake@example.com", "https://[redacted]@example.com"},
       {"url=\"https://u:fa'ke@h\"", "url=\"https://[redacted]@h\""},
@@ -95,29 +104,59 @@ const std::vector<Case>& credentials() {
       {"X-API-Key: clv_7f3k9x2m_fakefakefakefake", "X-API-Key: clv_7f3k9x2m_[redacted]"},
       {"Authorization: Bearer clv_7f3k9x2m_fakefake", "Authorization: Bearer clv_7f3k9x2m_[redacted]"},
       {"path /openai/clv_a_fakefake/x", "path /openai/clv_a_[redacted]"},
-      {"sk-" "fakefakefakefake0", "[redacted]"},
-      {"a=sk-" "ant-fake-fake-fake-fake b", "a=[redacted] b"},
-      {"sk_" "live_fakefakefakefake", "[redacted]"},
-      {"xghp_" "fakefakefakefakefake0", "x[redacted]"},
-      {"github_" "pat_fakefakefakefakefake", "[redacted]"},
-      {"glpat-" "fakefakefakefake", "[redacted]"},
-      {"id AKIA" "FAKENOTAREALKEY0 used", "id [redacted] used"},
-      {"xoxb-" "fake-fake-fake", "[redacted]"},
-      {"AIza" "fakefakefakefakefakefakefakefake", "[redacted]"},
-      {"hvs." "fakefakefakefakefake", "[redacted]"},
-      {"https://hooks.slack." "com/services/T0/B0/fakefake", "https://[redacted]"},
+      {"sk-"
+       "fakefakefakefake0",
+       "[redacted]"},
+      {"a=sk-"
+       "ant-fake-fake-fake-fake b",
+       "a=[redacted] b"},
+      {"sk_"
+       "live_fakefakefakefake",
+       "[redacted]"},
+      {"xghp_"
+       "fakefakefakefakefake0",
+       "x[redacted]"},
+      {"github_"
+       "pat_fakefakefakefakefake",
+       "[redacted]"},
+      {"glpat-"
+       "fakefakefakefake",
+       "[redacted]"},
+      {"id AKIA"
+       "FAKENOTAREALKEY0 used",
+       "id [redacted] used"},
+      {"xoxb-"
+       "fake-fake-fake",
+       "[redacted]"},
+      {"AIza"
+       "fakefakefakefakefakefakefakefake",
+       "[redacted]"},
+      {"hvs."
+       "fakefakefakefakefake",
+       "[redacted]"},
+      {"https://hooks.slack."
+       "com/services/T0/B0/fakefake",
+       "https://[redacted]"},
       {"jwt " + kFakeJwt + ".", "jwt [redacted]."},
-      {"%3Dsk-" "fakefakefakefake0", "%3D[redacted]"},
-      {"ghp_" "fakefakefakefakefaketoken: fake", "[redacted]"},
+      {"%3Dsk-"
+       "fakefakefakefake0",
+       "%3D[redacted]"},
+      {"ghp_"
+       "fakefakefakefakefaketoken: fake",
+       "[redacted]"},
 
       // Private keys.
       {"a " + kPemBegin + "\nZmFrZQ==\n" + kPemEnd + " b", "a [redacted] b"},
       {kPemBegin + "\\nZmFrZQ==\\n" + kPemEnd + "\\n", "[redacted]\\n"},
       {kPemBegin + "\nZmFrZQ==\n", "[redacted]"},
-      {"-----BEGIN " "RSA PRIVATE KEY-----\nZmFrZQ==\n-----END " "RSA PRIVATE KEY-----", "[redacted]"},
+      {"-----BEGIN "
+       "RSA PRIVATE KEY-----\nZmFrZQ==\n-----END "
+       "RSA PRIVATE KEY-----",
+       "[redacted]"},
       {"key_password=" + kPemBegin + "\nfake\n" + kPemEnd + "\nb", "key_password=[redacted]\nb"},
       {"Cookie: a " + kPemBegin + "\nfake\n" + kPemEnd + "\nb", "Cookie: [redacted]\nb"},
-      {R"({"private_key":")" + kPemBegin + "\\nfake\\n" + kPemEnd + R"(","a":1})", R"({"private_key":"[redacted]","a":1})"},
+      {R"({"private_key":")" + kPemBegin + "\\nfake\\n" + kPemEnd + R"(","a":1})",
+       R"({"private_key":"[redacted]","a":1})"},
   };
   return cases;
 }
@@ -192,9 +231,9 @@ TEST(Redact, LeavesRedactedTextAlone) {
 }
 
 TEST(Redact, KnowsItsOwnMarksInEveryPlace) {
-  for (const std::string text : {"Cookie: [cut]", "token=[redacted],[cut]", "Cookie: [redacted][cut]", "token: \"[cut]",
-                                 "key=f://token=[redacted]&", "password=Basic [redacted]", "?key=[redacted]).&a",
-                                 "https://x[redacted]&@c"}) {
+  for (const std::string text : {"Cookie: [cut]", "token=[redacted],[cut]", "Cookie: [redacted][cut]",
+                                 "token: \"[cut]", "key=f://token=[redacted]&", "password=Basic [redacted]",
+                                 "?key=[redacted]).&a", "https://x[redacted]&@c"}) {
     EXPECT_EQ(redact(text), text);
     EXPECT_FALSE(needs_redaction(text)) << text;
   }
@@ -203,7 +242,8 @@ TEST(Redact, KnowsItsOwnMarksInEveryPlace) {
 // Where "[redacted]" comes to stand across the place of the cut.
 TEST(Redact, CutsNoMarkApart) {
   for (std::size_t before = 16 * 1024 - 40; before < 16 * 1024; ++before) {
-    const std::string out = redact(std::string(before, '.') + " token=fake and so on, for more than there is room");
+    const std::string out =
+        redact(std::string(before, '.') + " token=fake and so on, for more than there is room");
     EXPECT_LE(out.size(), 16U * 1024);
     EXPECT_EQ(redact(out), out) << before;
     EXPECT_THAT(out, ::testing::Not(::testing::ContainsRegex("\\[r[a-z]*\\[cut"))) << before;
@@ -231,7 +271,9 @@ TEST(Redact, CutsBetweenCharacters) {
 
 TEST(Redact, KnowsCredentialsThatReachOverTheCut) {
   for (std::size_t before = 16 * 1024 - 40; before < 16 * 1024 + 2; ++before) {
-    const std::string text = std::string(before, '.') + " ghp_" "fakefakefakefakefakefakefakefake";
+    const std::string text = std::string(before, '.') +
+                             " ghp_"
+                             "fakefakefakefakefakefakefakefake";
     EXPECT_EQ(redact(text).find("fake"), std::string::npos) << before;
   }
 }
@@ -259,23 +301,38 @@ class RedactProperty : public ::testing::Test {
   std::string secret() {
     constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     std::string text = "fake0";
-    for (int i = 0; i < 35; ++i) text += kAlphabet[std::uniform_int_distribution<std::size_t>(0, kAlphabet.size() - 1)(random_)];
+    for (int i = 0; i < 35; ++i)
+      text += kAlphabet[std::uniform_int_distribution<std::size_t>(0, kAlphabet.size() - 1)(random_)];
     return text;
   }
-  std::size_t pick(std::size_t count) { return std::uniform_int_distribution<std::size_t>(0, count - 1)(random_); }
+  std::size_t pick(std::size_t count) {
+    return std::uniform_int_distribution<std::size_t>(0, count - 1)(random_);
+  }
 
   std::mt19937_64 random_{20260101};
 };
 
 TEST_F(RedactProperty, NoContextSavesASecret) {
-  const std::vector<std::pair<std::string, std::string>> carriers = {
-      {" Authorization: Bearer ", "\n"}, {" cookie: sid=", "; a=b\n"}, {"\"authorization\":\"", "\""},
-      {"X-API-Key: ", "\r\n"},           {" x-goog-api-key=", " "},    {"{\"password\": \"", "\"}"},
-      {"?key=", "&"},                    {"&token=", "&"},             {" Bearer ", " "},
-      {" Basic ", "\""},                 {" https://user:", "@host/"}, {" clv_7f3k9x2m_", " "},
-      {" sk-", " "},                     {"ghp_", " "},                {"glpat-", ","},
-      {"xoxb-", ""},                     {"eyJmYWtl", "."},            {kPemBegin + "\n", "\n" + kPemEnd},
-      {"CLIENT_SECRET=", " "},           {" Digest response=\"", "\""}};
+  const std::vector<std::pair<std::string, std::string>> carriers = {{" Authorization: Bearer ", "\n"},
+                                                                     {" cookie: sid=", "; a=b\n"},
+                                                                     {"\"authorization\":\"", "\""},
+                                                                     {"X-API-Key: ", "\r\n"},
+                                                                     {" x-goog-api-key=", " "},
+                                                                     {"{\"password\": \"", "\"}"},
+                                                                     {"?key=", "&"},
+                                                                     {"&token=", "&"},
+                                                                     {" Bearer ", " "},
+                                                                     {" Basic ", "\""},
+                                                                     {" https://user:", "@host/"},
+                                                                     {" clv_7f3k9x2m_", " "},
+                                                                     {" sk-", " "},
+                                                                     {"ghp_", " "},
+                                                                     {"glpat-", ","},
+                                                                     {"xoxb-", ""},
+                                                                     {"eyJmYWtl", "."},
+                                                                     {kPemBegin + "\n", "\n" + kPemEnd},
+                                                                     {"CLIENT_SECRET=", " "},
+                                                                     {" Digest response=\"", "\""}};
   for (int round = 0; round < 20'000; ++round) {
     const auto& [before, after] = carriers[pick(carriers.size())];
     const std::string hidden = secret();
@@ -288,8 +345,9 @@ TEST_F(RedactProperty, NoContextSavesASecret) {
 }
 
 TEST_F(RedactProperty, TwiceIsOnce) {
-  std::vector<std::string> pieces = {"[redacted]", "[cut]", "\"", "'", "\\", " ", "\n", "&", ":", "=", "://", "@", ",",
-                                     "-----BEGIN", "%3D", "%26", "Basic ", "Bearer ", "token", "clv_a_", "[", "]"};
+  std::vector<std::string> pieces = {
+      "[redacted]", "[cut]", "\"",         "'",   "\\",  " ",      "\n",      "&",     ":",      "=", "://",
+      "@",          ",",     "-----BEGIN", "%3D", "%26", "Basic ", "Bearer ", "token", "clv_a_", "[", "]"};
   for (const Case& c : credentials()) pieces.push_back(c.in);
   for (int round = 0; round < 50'000; ++round) {
     std::string text;
@@ -309,7 +367,9 @@ TEST(AppendJsonEscaped, EscapesWhatJsonAndTerminalsMind) {
       {"a\"b\\c/d", "a\\\"b\\\\c/d"},
       {"\n\r\t\b\x1b"s + '\0' + "\x7f", "\\n\\r\\t\\u0008\\u001b\\u0000\\u007f"},
       {"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x94\x91", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x94\x91"},
-      {"\xc2\x9b" "31m", "\\u009b31m"},
+      {"\xc2\x9b"
+       "31m",
+       "\\u009b31m"},
       {"\xc2\xa0", "\xc2\xa0"},
   };
   for (const Case& c : cases) {
