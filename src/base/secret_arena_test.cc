@@ -55,9 +55,9 @@ class EveryMemory : public ::testing::TestWithParam<SecretArena::Memory> {
     auto made = SecretArena::create({.memory = GetParam(), .limit = 8 * kMiB});
     if (!made.has_value() && GetParam() == SecretArena::Memory::kMemfd) GTEST_SKIP() << made.error().what();
     ASSERT_TRUE(made.has_value()) << made.error().what();
-    arena = *std::move(made);
+    arena_ = *std::move(made);
   }
-  std::unique_ptr<SecretArena> arena;
+  std::unique_ptr<SecretArena> arena_;
 };
 
 INSTANTIATE_TEST_SUITE_P(SecretArena, EveryMemory,
@@ -66,103 +66,103 @@ INSTANTIATE_TEST_SUITE_P(SecretArena, EveryMemory,
                            return which.param == SecretArena::Memory::kMemfd ? "Memfd" : "Locked";
                          });
 
-TEST_P(EveryMemory, SaysWhichMemoryIsInUse) { EXPECT_EQ(arena->memory(), GetParam()); }
+TEST_P(EveryMemory, SaysWhichMemoryIsInUse) { EXPECT_EQ(arena_->memory(), GetParam()); }
 
 TEST_P(EveryMemory, HandsOutZeroedAlignedBlocksOfEverySize) {
   for (std::size_t size :
        {0UL, 1UL, 31UL, 32UL, 33UL, 48UL, 49UL, 1000UL, 65536UL, 65537UL, 100000UL, kMiB}) {
-    void* const block = arena->allocate(size);
+    void* const block = arena_->allocate(size);
     ASSERT_NE(block, nullptr) << size;
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(block) % 16, 0U) << size;
-    EXPECT_GE(arena->size_of(block), size);
-    EXPECT_LE(arena->size_of(block), std::max<std::size_t>(32, size + size / 2)) << size;
-    EXPECT_TRUE(all_zero(block, arena->size_of(block))) << size;
-    std::memset(block, 0xa5, arena->size_of(block));
-    arena->release(block);
+    EXPECT_GE(arena_->size_of(block), size);
+    EXPECT_LE(arena_->size_of(block), std::max<std::size_t>(32, size + size / 2)) << size;
+    EXPECT_TRUE(all_zero(block, arena_->size_of(block))) << size;
+    std::memset(block, 0xa5, arena_->size_of(block));
+    arena_->release(block);
   }
 }
 
-TEST_P(EveryMemory, RefusesMoreThanAMebibyteAtOnce) { EXPECT_EQ(arena->allocate(kMiB + 1), nullptr); }
+TEST_P(EveryMemory, RefusesMoreThanAMebibyteAtOnce) { EXPECT_EQ(arena_->allocate(kMiB + 1), nullptr); }
 
 TEST_P(EveryMemory, WipesABlockWhenItIsReleased) {
-  void* const block = arena->allocate(4096);
-  std::memset(block, 0x5a, arena->size_of(block));
-  arena->release(block);
+  void* const block = arena_->allocate(4096);
+  std::memset(block, 0x5a, arena_->size_of(block));
+  arena_->release(block);
   EXPECT_TRUE(all_zero(block, 4096));
 }
 
 TEST_P(EveryMemory, HandsAReleasedBlockOutAgainZeroed) {
-  void* const first = arena->allocate(64);
+  void* const first = arena_->allocate(64);
   std::memset(first, 0x5a, 64);
-  arena->release(first);
-  void* const second = arena->allocate(64);
+  arena_->release(first);
+  void* const second = arena_->allocate(64);
   EXPECT_EQ(second, first);
   EXPECT_TRUE(all_zero(second, 64));
-  arena->release(second);
+  arena_->release(second);
 }
 
 TEST_P(EveryMemory, TellsItsBlocksFromTheHeap) {
   const auto on_heap = std::make_unique<int>(1);
-  void* const block = arena->allocate(32);
-  EXPECT_TRUE(arena->contains(block));
-  EXPECT_FALSE(arena->contains(on_heap.get()));
-  EXPECT_FALSE(arena->contains(&block));
-  EXPECT_FALSE(arena->contains(nullptr));
-  arena->release(block);
+  void* const block = arena_->allocate(32);
+  EXPECT_TRUE(arena_->contains(block));
+  EXPECT_FALSE(arena_->contains(on_heap.get()));
+  EXPECT_FALSE(arena_->contains(&block));
+  EXPECT_FALSE(arena_->contains(nullptr));
+  arena_->release(block);
 }
 
 TEST_P(EveryMemory, StopsAtItsLimitAndRecoversWhenBlocksComeBack) {
   std::vector<void*> blocks;
-  while (void* const block = arena->allocate(kMiB)) blocks.push_back(block);
+  while (void* const block = arena_->allocate(kMiB)) blocks.push_back(block);
   EXPECT_EQ(blocks.size(), 8U);
-  EXPECT_EQ(arena->usage().in_use, 8 * kMiB);
-  EXPECT_LE(arena->usage().mapped, arena->usage().limit);
-  arena->release(blocks.back());
-  blocks.back() = arena->allocate(kMiB);
+  EXPECT_EQ(arena_->usage().in_use, 8 * kMiB);
+  EXPECT_LE(arena_->usage().mapped, arena_->usage().limit);
+  arena_->release(blocks.back());
+  blocks.back() = arena_->allocate(kMiB);
   EXPECT_NE(blocks.back(), nullptr);
-  for (void* const block : blocks) arena->release(block);
-  EXPECT_EQ(arena->usage().in_use, 0U);
+  for (void* const block : blocks) arena_->release(block);
+  EXPECT_EQ(arena_->usage().in_use, 0U);
 }
 
 TEST_P(EveryMemory, LendsWhatOneSizeLeavesToAnother) {
   for (const std::size_t size : {std::size_t{32}, kMiB, std::size_t{1024}, std::size_t{96} << 10}) {
     std::vector<void*> blocks;
-    while (void* const block = arena->allocate(size)) blocks.push_back(block);
+    while (void* const block = arena_->allocate(size)) blocks.push_back(block);
     EXPECT_GE(blocks.size() * size, 3 * kMiB) << size;
     for (void* const block : blocks) {
       EXPECT_TRUE(all_zero(block, size)) << size;
       std::memset(block, 0x5a, size);
     }
-    for (void* const block : blocks) arena->release(block);
+    for (void* const block : blocks) arena_->release(block);
   }
-  EXPECT_EQ(arena->usage().in_use, 0U);
+  EXPECT_EQ(arena_->usage().in_use, 0U);
 }
 
 TEST_P(EveryMemory, KeepsLiveBlocksWhereTheyAreWhenItRedealsTheRest) {
-  auto* const kept = static_cast<unsigned char*>(arena->allocate(64));
+  auto* const kept = static_cast<unsigned char*>(arena_->allocate(64));
   std::memset(kept, 0x77, 64);
   std::vector<void*> blocks;
-  while (void* const block = arena->allocate(1024)) blocks.push_back(block);
-  for (void* const block : blocks) arena->release(block);
+  while (void* const block = arena_->allocate(1024)) blocks.push_back(block);
+  for (void* const block : blocks) arena_->release(block);
   blocks.clear();
-  while (void* const block = arena->allocate(kMiB)) blocks.push_back(block);
+  while (void* const block = arena_->allocate(kMiB)) blocks.push_back(block);
   EXPECT_EQ(blocks.size(), 7U);
-  EXPECT_EQ(arena->size_of(kept), 64U);
+  EXPECT_EQ(arena_->size_of(kept), 64U);
   EXPECT_EQ(kept[63], 0x77);
-  arena->release(kept);
-  for (void* const block : blocks) arena->release(block);
+  arena_->release(kept);
+  for (void* const block : blocks) arena_->release(block);
 }
 
 TEST_P(EveryMemory, TakesPagesOnlyAsTheyAreNeeded) {
-  EXPECT_LE(arena->usage().mapped, 128U << 10);
-  void* const block = arena->allocate(kMiB);
-  EXPECT_GE(arena->usage().mapped, kMiB);
-  EXPECT_LE(arena->usage().mapped, kMiB + (128U << 10));
-  arena->release(block);
+  EXPECT_LE(arena_->usage().mapped, 128U << 10);
+  void* const block = arena_->allocate(kMiB);
+  EXPECT_GE(arena_->usage().mapped, kMiB);
+  EXPECT_LE(arena_->usage().mapped, kMiB + (128U << 10));
+  arena_->release(block);
 }
 
 TEST_P(EveryMemory, IsLockedUndumpableAndNotInherited) {
-  void* const block = arena->allocate(32);
+  void* const block = arena_->allocate(32);
   const std::string smaps = smaps_of(block);
   const std::size_t flags = smaps.find("VmFlags:");
   ASSERT_NE(flags, std::string::npos) << smaps;
@@ -170,7 +170,7 @@ TEST_P(EveryMemory, IsLockedUndumpableAndNotInherited) {
     EXPECT_NE(smaps.find(flag, flags), std::string::npos) << flag << " of " << smaps;
   }
   EXPECT_EQ(smaps.find("/secretmem") != std::string::npos, GetParam() == SecretArena::Memory::kMemfd);
-  arena->release(block);
+  arena_->release(block);
 }
 
 // A model of what is live, against which thousands of random calls are held: no overlap, nothing lost.
@@ -180,21 +180,21 @@ TEST_P(EveryMemory, KeepsBlocksApartThroughRandomUse) {
   for (int step = 0; step < 5000; ++step) {
     if (live.size() < 100 && random() % 2 == 0) {
       const std::size_t size = 1 + random() % (random() % 20 == 0 ? 200000 : 2000);
-      auto* const block = static_cast<unsigned char*>(arena->allocate(size));
+      auto* const block = static_cast<unsigned char*>(arena_->allocate(size));
       if (block == nullptr) continue;
       const auto mark = static_cast<unsigned char>(1 + step % 255);
-      std::memset(block, mark, arena->size_of(block));
+      std::memset(block, mark, arena_->size_of(block));
       live.emplace(block, std::pair(size, mark));
     } else if (!live.empty()) {
       const auto chosen = std::next(live.begin(), static_cast<std::ptrdiff_t>(random() % live.size()));
       const auto [size, mark] = chosen->second;
       for (std::size_t i = 0; i < size; ++i) ASSERT_EQ(chosen->first[i], mark);
-      arena->release(chosen->first);
+      arena_->release(chosen->first);
       live.erase(chosen);
     }
   }
-  for (const auto& [block, unused] : live) arena->release(block);
-  EXPECT_EQ(arena->usage().in_use, 0U);
+  for (const auto& [block, unused] : live) arena_->release(block);
+  EXPECT_EQ(arena_->usage().in_use, 0U);
 }
 
 TEST_P(EveryMemory, ServesManyThreads) {
@@ -202,16 +202,16 @@ TEST_P(EveryMemory, ServesManyThreads) {
   for (int number = 0; number < 4; ++number) {
     threads.emplace_back([this, number] {
       for (std::size_t i = 0; i < 2000; ++i) {
-        auto* const block = static_cast<unsigned char*>(arena->allocate(32 + i % 512));
+        auto* const block = static_cast<unsigned char*>(arena_->allocate(32 + i % 512));
         ASSERT_NE(block, nullptr);
         std::memset(block, number + 1, 32);
         ASSERT_EQ(block[31], number + 1);
-        arena->release(block);
+        arena_->release(block);
       }
     });
   }
   threads.clear();
-  EXPECT_EQ(arena->usage().in_use, 0U);
+  EXPECT_EQ(arena_->usage().in_use, 0U);
 }
 
 using EveryMemoryDeathTest = EveryMemory;
@@ -234,13 +234,13 @@ TEST_P(EveryMemoryDeathTest, StopsTheProcessOnADoubleReleaseOrAStrayPointer) {
         own->release(static_cast<std::byte*>(own->allocate(64)) + 16);
       },
       "broken invariant");
-  EXPECT_DEATH(fresh()->release(&arena), "broken invariant");
+  EXPECT_DEATH(fresh()->release(&arena_), "broken invariant");
 }
 
 TEST_P(EveryMemoryDeathTest, IsAbsentFromAForkedChild) {
-  volatile char* const block = static_cast<char*>(arena->allocate(32));
+  volatile char* const block = static_cast<char*>(arena_->allocate(32));
   EXPECT_DEATH(*block = 1, "");
-  arena->release(const_cast<char*>(block));
+  arena_->release(const_cast<char*>(block));
 }
 
 // Gives up CAP_IPC_LOCK, so that the limit holds for root as well.
@@ -287,6 +287,7 @@ TEST(SecretArena, RefusesAnAbsurdLimit) {
 }
 
 TEST(SecretArena, ReadsTheWishForItsMemoryFromTheEnvironment) {
+  // NOLINTBEGIN(concurrency-mt-unsafe): no other thread runs
   const auto with = [](const char* value) {
     ::setenv("CLAVIGER_SECRET_MEMORY", value, 1);
     auto memory = secret_memory_from_environment();
@@ -294,6 +295,7 @@ TEST(SecretArena, ReadsTheWishForItsMemoryFromTheEnvironment) {
     return memory;
   };
   ::unsetenv("CLAVIGER_SECRET_MEMORY");
+  // NOLINTEND(concurrency-mt-unsafe)
   EXPECT_EQ(*secret_memory_from_environment(), SecretArena::Memory::kAuto);
   EXPECT_EQ(*with("memfd"), SecretArena::Memory::kMemfd);
   EXPECT_EQ(*with("locked"), SecretArena::Memory::kLocked);

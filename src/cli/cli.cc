@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "cli/command.h"
+#include "server/process.h"
 #include "server/version.h"
 #include "telemetry/redact.h"
 
@@ -94,6 +95,7 @@ int parse_and_run(int argc, char** argv) {
 }  // namespace
 
 int run(int argc, char** argv) {
+  server::open_standard_streams();
   try {
     return parse_and_run(argc, argv);
   } catch (const std::exception& error) {

@@ -42,8 +42,9 @@ class BasicKind final : public Kind {
     const std::string_view secret = material.secret.reveal_text();
     CLV_TRY_VOID(check_secret(material.name, secret));
     if (!username.has_value() && secret.find(':') == std::string_view::npos) {
-      return unusable(material.name, "its secret is no 'user:password'; say auth: { kind: basic, username: NAME } when "
-                                     "the secret is the password alone");
+      return unusable(material.name,
+                      "its secret is no 'user:password'; say auth: { kind: basic, username: NAME } when "
+                      "the secret is the password alone");
     }
     const base::SecretBytes pair =
         CLV_TRY(join(key.arena(), username.has_value() ? *username + ":" : std::string(), secret));
@@ -52,8 +53,8 @@ class BasicKind final : public Kind {
     const std::span<char> out(reinterpret_cast<char*>(value.reveal().data()), value.size());
     std::ranges::copy(kScheme, out.begin());
     crypto::base64_encode(pair.reveal(), out.subspan(kScheme.size()));
-    return seal_static(std::move(material.name), Spot::kField, "Authorization", std::move(value), material.bound_to,
-                       key);
+    return seal_static(std::move(material.name), Spot::kField, "Authorization", std::move(value),
+                       material.bound_to, key);
   }
 };
 

@@ -23,12 +23,13 @@ class BearerKind final : public Kind {
     const std::string_view secret = material.secret.reveal_text();
     CLV_TRY_VOID(check_secret(material.name, secret));
     if (secret.find(' ') != std::string_view::npos) {
-      return unusable(material.name, "its secret holds a space, which no bearer token may; the source must hold the "
-                                     "token alone, without 'Bearer'");
+      return unusable(material.name,
+                      "its secret holds a space, which no bearer token may; the source must hold the "
+                      "token alone, without 'Bearer'");
     }
     base::SecretBytes value = CLV_TRY(join(key.arena(), "Bearer ", secret));
-    return seal_static(std::move(material.name), Spot::kField, "Authorization", std::move(value), material.bound_to,
-                       key);
+    return seal_static(std::move(material.name), Spot::kField, "Authorization", std::move(value),
+                       material.bound_to, key);
   }
 };
 

@@ -12,7 +12,8 @@ const Kind& basic_kind() noexcept;
 const Kind& query_kind() noexcept;
 
 std::span<const Kind* const> catalog() noexcept {
-  static const std::array<const Kind*, 4> kinds = {&bearer_kind(), &header_kind(), &basic_kind(), &query_kind()};
+  static const std::array<const Kind*, 4> kinds = {&bearer_kind(), &header_kind(), &basic_kind(),
+                                                   &query_kind()};
   return kinds;
 }
 

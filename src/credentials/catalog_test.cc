@@ -54,7 +54,8 @@ TEST(Catalog, EveryKindIsUnderContract) {
 TEST(Catalog, NamesTheKindsWhenThereIsNoSuchOne) {
   const auto found = find_kind(settings({{"kind", "beerer"}}));
   ASSERT_FALSE(found.has_value());
-  EXPECT_EQ(found.error().what(), "auth.yaml:7: no credential kind is named 'beerer'; there are: bearer, header, basic, query");
+  EXPECT_EQ(found.error().what(),
+            "auth.yaml:7: no credential kind is named 'beerer'; there are: bearer, header, basic, query");
   EXPECT_FALSE(find_kind(settings({})).has_value());
   EXPECT_FALSE(find_kind(base::Document()).has_value());
 }
@@ -101,9 +102,10 @@ TEST_P(CredentialKind, RefusesAnEmptyOrOversizedSecret) {
 }
 
 TEST_P(CredentialKind, RefusesControlBytesAndSpacesAtTheEndsWithoutQuotingTheSecret) {
-  for (const std::string& byte : {std::string("\r"), std::string("\n"), std::string("\t"), std::string(1, '\0'),
-                                  std::string("\x7f"), std::string("\x1b")}) {
-    for (const std::string& secret : {byte + "fake-secret", "fake-" + byte + "secret", "fake-secret" + byte}) {
+  for (const std::string& byte : {std::string("\r"), std::string("\n"), std::string("\t"),
+                                  std::string(1, '\0'), std::string("\x7f"), std::string("\x1b")}) {
+    for (const std::string& secret :
+         {byte + "fake-secret", "fake-" + byte + "secret", "fake-secret" + byte}) {
       const auto made = bench_.make(kind(), auth_of(kind()), secret);
       ASSERT_FALSE(made.has_value());
       EXPECT_EQ(made.error().code(), Code::kInvalid);

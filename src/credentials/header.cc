@@ -36,8 +36,9 @@ bool is_reserved(std::string_view name) noexcept {
       known == http::FieldName::kXGoogApiKey) {
     return false;
   }
-  return known != http::FieldName::kOther || begins_with(name, "X-Claviger-") || begins_with(name, "Proxy-") ||
-         begins_with(name, "Content-") || begins_with(name, "Accept-") || begins_with(name, "If-");
+  return known != http::FieldName::kOther || begins_with(name, "X-Claviger-") ||
+         begins_with(name, "Proxy-") || begins_with(name, "Content-") || begins_with(name, "Accept-") ||
+         begins_with(name, "If-");
 }
 
 struct Settings {
@@ -56,10 +57,12 @@ Result<Settings> read(const base::Document& auth) {
     return base::invalid_at(auth.place, "auth.name is a header field's name, such as X-Api-Key");
   }
   if (is_reserved(settings.name)) {
-    return base::invalid_at(auth.place, "auth.name: '" + settings.name + "' means something to HTTP or to the gateway; "
-                                        "no credential goes there");
+    return base::invalid_at(auth.place, "auth.name: '" + settings.name +
+                                            "' means something to HTTP or to the gateway; "
+                                            "no credential goes there");
   }
-  if (settings.prefix.size() > kMaxPrefixSize || !is_field_text(settings.prefix) || settings.prefix.starts_with(' ')) {
+  if (settings.prefix.size() > kMaxPrefixSize || !is_field_text(settings.prefix) ||
+      settings.prefix.starts_with(' ')) {
     return base::invalid_at(auth.place, "auth.prefix is at most 64 bytes of text, such as \"Token \"");
   }
   return settings;

@@ -43,10 +43,29 @@ TEST(Header, WritesPrefixAndSecret) {
 }
 
 TEST(Header, RefusesNamesThatMeanSomethingElse) {
-  for (const char* name : {"Host", "content-length", "Transfer-Encoding", "Connection", "TE", "Trailer", "Upgrade",
-                           "Keep-Alive", "Proxy-Authorization", "Proxy-Foo", "Cookie", "Set-Cookie", "Via", "Range",
-                           "X-Forwarded-For", "X-Request-ID", "X-Claviger-Anything", "Expect", "Accept-Encoding",
-                           "Content-Type", "If-Match", "HTTP2-Settings", "Date"}) {
+  for (const char* name : {"Host",
+                           "content-length",
+                           "Transfer-Encoding",
+                           "Connection",
+                           "TE",
+                           "Trailer",
+                           "Upgrade",
+                           "Keep-Alive",
+                           "Proxy-Authorization",
+                           "Proxy-Foo",
+                           "Cookie",
+                           "Set-Cookie",
+                           "Via",
+                           "Range",
+                           "X-Forwarded-For",
+                           "X-Request-ID",
+                           "X-Claviger-Anything",
+                           "Expect",
+                           "Accept-Encoding",
+                           "Content-Type",
+                           "If-Match",
+                           "HTTP2-Settings",
+                           "Date"}) {
     EXPECT_TRUE(is_refused({{"kind", "header"}, {"name", name}})) << name;
   }
 }

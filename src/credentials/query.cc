@@ -43,8 +43,9 @@ Result<std::string> read_name(const base::Document& auth) {
   std::string name = CLV_TRY(reader.required_string("name"));
   CLV_TRY_VOID(reader.finish());
   if (name.empty() || name.size() > kMaxNameSize || !std::ranges::all_of(name, is_unreserved)) {
-    return base::invalid_at(auth.place, "auth.name is a query parameter's name: 1 to 64 letters, digits, '-', '.', "
-                                        "'_' and '~'");
+    return base::invalid_at(auth.place,
+                            "auth.name is a query parameter's name: 1 to 64 letters, digits, '-', '.', "
+                            "'_' and '~'");
   }
   return name;
 }

@@ -52,11 +52,13 @@ Result<void> check_secret(std::string_view credential, std::string_view secret) 
   if (secret.empty()) return unusable(credential, "its secret is empty");
   if (secret.size() > kMaxSecretSize) return unusable(credential, "its secret is over 16 KiB");
   if (!is_field_text(secret)) {
-    return unusable(credential, "its secret holds a control byte (a line end, a tab?); the source must hold the "
-                                "secret alone");
+    return unusable(credential,
+                    "its secret holds a control byte (a line end, a tab?); the source must hold the "
+                    "secret alone");
   }
   if (secret.front() == ' ' || secret.back() == ' ') {
-    return unusable(credential, "its secret begins or ends with a space; the source must hold the secret alone");
+    return unusable(credential,
+                    "its secret begins or ends with a space; the source must hold the secret alone");
   }
   return ok();
 }

@@ -16,8 +16,8 @@ namespace claviger::credentials {
 
 inline constexpr std::size_t kMaxSecretSize = std::size_t{16} << 10;
 
-// kInvalid, naming the credential and never quoting the secret: empty, over kMaxSecretSize, with control bytes
-// or with spaces at its ends.
+// kInvalid, naming the credential and never quoting the secret: empty, over kMaxSecretSize, with control
+// bytes or with spaces at its ends.
 Result<void> check_secret(std::string_view credential, std::string_view secret);
 
 // "credential '<name>': <what>", kInvalid.
@@ -38,8 +38,12 @@ class StaticCredential final : public Credential {
  public:
   StaticCredential(std::string name, Spot spot, std::string target, vault::Sealed value);
 
-  std::string_view field_name() const noexcept override { return spot_ == Spot::kField ? target_ : std::string_view(); }
-  std::string_view query_name() const noexcept override { return spot_ == Spot::kQuery ? target_ : std::string_view(); }
+  std::string_view field_name() const noexcept override {
+    return spot_ == Spot::kField ? target_ : std::string_view();
+  }
+  std::string_view query_name() const noexcept override {
+    return spot_ == Spot::kQuery ? target_ : std::string_view();
+  }
   Result<void> write_query(http::HeadWriter& out, vault::Opener& opener) const override;
   Result<void> write_fields(const OutgoingRequest& request, http::HeadWriter& out,
                             vault::Opener& opener) const override;

@@ -4,7 +4,10 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
+#include <array>
 #include <climits>
+#include <utility>
 
 #include "base/check.h"
 #include "crypto/openssl_memory.h"

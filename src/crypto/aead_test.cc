@@ -70,14 +70,14 @@ class AeadTest : public ::testing::Test {
 
   std::vector<std::byte> seal(std::string_view text, std::string_view associated) {
     std::vector<std::byte> sealed(text.size() + Aead::kOverhead);
-    aead.seal(bytes_of(text), bytes_of(associated), sealed);
+    aead_.seal(bytes_of(text), bytes_of(associated), sealed);
     return sealed;
   }
 
   // The text, or "refused".
   std::string open(const std::vector<std::byte>& sealed, std::string_view associated) {
     std::string text(sealed.size() - Aead::kOverhead, '?');
-    const auto opened = aead.open(sealed, bytes_of(associated), std::as_writable_bytes(std::span(text)));
+    const auto opened = aead_.open(sealed, bytes_of(associated), std::as_writable_bytes(std::span(text)));
     if (opened.has_value()) return text;
     EXPECT_EQ(opened.error().code(), Code::kInternal);
     EXPECT_EQ(opened.error().blame(), Blame::kGateway);
@@ -85,8 +85,8 @@ class AeadTest : public ::testing::Test {
     return "refused";
   }
 
-  base::SecretArena& arena = testing::routed_arena();
-  Aead aead = *Aead::create(key());
+  base::SecretArena& arena_ = testing::routed_arena();
+  Aead aead_ = *Aead::create(key());
 };
 
 TEST_F(AeadTest, OpensWhatItSealed) {
@@ -122,29 +122,29 @@ TEST_F(AeadTest, RefusesOtherAssociatedData) {
 
 TEST_F(AeadTest, RefusesAnotherKey) {
   const auto sealed = seal("fake-token", "");
-  aead = *Aead::create(std::vector(Aead::kKeySize, std::byte{8}));
+  aead_ = *Aead::create(std::vector(Aead::kKeySize, std::byte{8}));
   EXPECT_EQ(open(sealed, ""), "refused");
 }
 
 TEST_F(AeadTest, KeepsItsKeyWhenMoved) {
   const auto sealed = seal("fake-token", "");
-  Aead moved = std::move(aead);
+  Aead moved = std::move(aead_);
   std::vector<std::byte> plain(10);
   EXPECT_TRUE(moved.open(sealed, {}, plain).has_value());
 }
 
 // What a context costs is taken from the arena once, and given back.
 TEST_F(AeadTest, TakesNothingMoreFromTheArenaWhenUsed) {
-  const std::size_t before = arena.usage().in_use;
+  const std::size_t before = arena_.usage().in_use;
   {
     Aead other = *Aead::create(key());
-    const std::size_t kept = arena.usage().in_use;
+    const std::size_t kept = arena_.usage().in_use;
     EXPECT_GT(kept, before);
     std::vector<std::byte> sealed(10 + Aead::kOverhead);
     other.seal(bytes_of("fake-token"), {}, sealed);
-    EXPECT_EQ(arena.usage().in_use, kept);
+    EXPECT_EQ(arena_.usage().in_use, kept);
   }
-  EXPECT_EQ(arena.usage().in_use, before);
+  EXPECT_EQ(arena_.usage().in_use, before);
 }
 
 TEST(AeadDeathTest, InsistsOnSizesThatFit) {

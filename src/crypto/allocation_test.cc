@@ -21,7 +21,7 @@ class Allocations : public ::testing::Test {
         [](const volatile void*, std::size_t) { ++allocations; }, [](const volatile void*) {});
     ASSERT_GT(installed, 0);
   }
-  base::SecretArena& arena = testing::routed_arena();
+  base::SecretArena& arena_ = testing::routed_arena();
 };
 
 TEST_F(Allocations, OfAnOpenAreNone) {
@@ -31,10 +31,10 @@ TEST_F(Allocations, OfAnOpenAreNone) {
   std::vector<std::byte> sealed(64 + Aead::kOverhead);
   aead.seal(plain, key, sealed);
   const std::size_t before = allocations;
-  const std::size_t in_use = arena.usage().in_use;
+  const std::size_t in_use = arena_.usage().in_use;
   ASSERT_TRUE(aead.open(sealed, key, plain).has_value());
   EXPECT_EQ(allocations, before);
-  EXPECT_EQ(arena.usage().in_use, in_use);
+  EXPECT_EQ(arena_.usage().in_use, in_use);
 }
 
 TEST_F(Allocations, OfADigestAreOneOfOpensslsOwn) {

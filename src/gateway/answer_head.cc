@@ -63,8 +63,8 @@ AnswerFraming answer_framing(const http::RequestHead& request, const http::Respo
   }
 }
 
-bool write_answer_head(const http::ResponseHead& answer, AnswerFraming framing, bool keep_alive, std::string_view request_id,
-                       http::HeadWriter& out) noexcept {
+bool write_answer_head(const http::RequestHead& request, const http::ResponseHead& answer, AnswerFraming framing, bool keep_alive,
+                       std::string_view request_id, http::HeadWriter& out) noexcept {
   out.status_line(answer.status, answer.reason);
   write_fields(answer, out);
   out.field("X-Request-Id", request_id);
@@ -73,6 +73,7 @@ bool write_answer_head(const http::ResponseHead& answer, AnswerFraming framing, 
     out.field("Content-Length", answer.content_length);
   if (framing == AnswerFraming::kChunked) out.append("Transfer-Encoding: chunked\r\n");
   if (!keep_alive) out.append("Connection: close\r\n");
+  else if (request.minor == 0) out.append("Connection: keep-alive\r\n");
   out.end();
   return out.fits();
 }

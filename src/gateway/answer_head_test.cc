@@ -20,7 +20,7 @@ struct AnswerHeadTest : ::testing::Test {
     EXPECT_TRUE(http::parse_response_head(text, http::HeadLimits(), method, answer).has_value());
     std::string room(4096, '\0');
     http::HeadWriter out(room);
-    EXPECT_TRUE(write_answer_head(answer, answer_framing(request, answer), keep_alive, "the-request-id", out));
+    EXPECT_TRUE(write_answer_head(request, answer, answer_framing(request, answer), keep_alive, "the-request-id", out));
     return std::string(out.text());
   }
 };
@@ -48,6 +48,7 @@ TEST_F(AnswerHeadTest, FramesByLengthChunksOrTheClose) {
   const std::string old = written("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", http::Method::kGet, false);
   EXPECT_EQ(old.find("Transfer-Encoding"), std::string::npos);
   EXPECT_NE(old.find("Connection: close\r\n"), std::string::npos);
+  EXPECT_NE(written("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").find("Connection: keep-alive\r\n"), std::string::npos);
 }
 
 TEST_F(AnswerHeadTest, KeepsTheLengthThatHeadAndNotModifiedSay) {

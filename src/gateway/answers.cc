@@ -58,12 +58,14 @@ bool is_nobody_there(Code code) noexcept { return code == Code::kClosed || code 
 
 net::Task<void> answer_with_problem(Worker& worker, http::ServerConnection& caller, Call& call, const Error& error) {
   call.outcome = http::problem_kind(error.code()).code;
+  if (!is_nobody_there(error.code())) worker.failures.note(call, error);
   if (caller.answer_began() || is_nobody_there(error.code()) || error.code() == Code::kTimeout) {
     worker.metrics.add(Counter::kCallerGone);
     caller.abort();
     co_return;
   }
   worker.metrics.add(counter_of(error.code()));
+  if (call.head != nullptr && call.head->minor == 0) caller.close_after_answer();  // as HTTP/1.0 expects unless told
   call.status = http::problem_kind(error.code()).status;
   RateLimitText text;
   http::ProblemExtras extras = extras_for(call, worker.shared.unauthenticated_rate, error.code(), text);

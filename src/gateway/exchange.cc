@@ -170,7 +170,7 @@ Result<void> Exchange::write_head() {
   framing_ = answer_framing(*call_.head, answer);
   if (framing_ == AnswerFraming::kUntilClose) caller_.close_after_answer();
   http::HeadWriter out(caller_.head_room());
-  if (!write_answer_head(answer, framing_, caller_.keeps_alive() && !upload_.is_running(), call_.id(), out))
+  if (!write_answer_head(*call_.head, answer, framing_, caller_.keeps_alive() && !upload_.is_running(), call_.id(), out))
     return Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream's answer has too large a head");
   if (upload_.is_running()) caller_.close_after_answer();
   caller_.wrote(out.size());

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "crypto/hash.h"
+#include "gateway/failure_log.h"
 #include "gateway/request_ids.h"
 #include "gateway/secret_scratch.h"
 #include "gateway/upstream_pools.h"
@@ -33,6 +34,7 @@ struct Worker {
   net::BufferPool& buffers;
   telemetry::WorkerMetrics& metrics;
   telemetry::AccessLog& access_log;
+  FailureLog failures;
   vault::Opener opener;
   crypto::Sha256 sha256;
   RequestIds request_ids;

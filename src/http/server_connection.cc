@@ -68,8 +68,7 @@ net::Task<Result<bool>> ServerConnection::read_head() {
   }
   head_in_input_ = true;
   answer_began_ = false;
-  // HTTP/1.0 callers get one request for each connection: its keep-alive was never more than a convention.
-  keep_alive_ = head_.keep_alive && head_.minor == 1 && !stopping_;
+  keep_alive_ = head_.keep_alive && !stopping_;
   body_ = BodyReader(head_.framing, head_.content_length, Blame::kCaller);
   if (head_.framing == Framing::kLength && head_.content_length > limits_.body) {
     keep_alive_ = false;

@@ -47,7 +47,8 @@ using Source = void (*)(std::span<std::byte>) noexcept;
 
 // Draws characters of `alphabet`: bytes past the last whole multiple of its size are thrown away, so that
 // each character is as likely as any other. `pool` is memory for the random bytes.
-void draw(std::string_view alphabet, Source source, std::span<std::byte> pool, std::span<std::byte> out) noexcept {
+void draw(std::string_view alphabet, Source source, std::span<std::byte> pool,
+          std::span<std::byte> out) noexcept {
   const std::size_t bound = 256 - 256 % alphabet.size();
   std::size_t drawn = 0;
   while (drawn < out.size()) {
@@ -68,7 +69,8 @@ void put(std::string_view text, std::span<std::byte> out) noexcept {
 }  // namespace
 
 std::optional<ApiKeyView> parse_api_key(std::string_view text) noexcept {
-  if (text.size() != kKeySize || !text.starts_with(kPrefix) || text[kSecretStart - 1] != '_') return std::nullopt;
+  if (text.size() != kKeySize || !text.starts_with(kPrefix) || text[kSecretStart - 1] != '_')
+    return std::nullopt;
   const std::string_view id = text.substr(kIdStart, kIdSize);
   if (!is_id(id)) return std::nullopt;
   for (const char c : text.substr(kSecretStart)) {

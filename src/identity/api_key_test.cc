@@ -44,8 +44,12 @@ TEST(ApiKey, KeepsTheTextInTheArena) {
 // Scanners elsewhere recompute the checksum: it must be the CRC-32 that everybody means.
 TEST(ApiKey, ChecksumIsTheCrc32OfAllBeforeItInBase62) {
   // Not a real key: reckoned with zlib.
-  EXPECT_TRUE(parse_api_key("clv_fakefake_NotARealKeyNotARealKeyNotARealKeyNotARealKe" "20eb8g").has_value());
-  EXPECT_FALSE(parse_api_key("clv_fakefake_NotARealKeyNotARealKeyNotARealKeyNotARealKe" "000000").has_value());
+  EXPECT_TRUE(parse_api_key("clv_fakefake_NotARealKeyNotARealKeyNotARealKeyNotARealKe"
+                            "20eb8g")
+                  .has_value());
+  EXPECT_FALSE(parse_api_key("clv_fakefake_NotARealKeyNotARealKeyNotARealKeyNotARealKe"
+                             "000000")
+                   .has_value());
 }
 
 TEST(ApiKey, RefusesAnySingleChangedCharacter) {
@@ -75,10 +79,18 @@ TEST(ApiKey, RefusesOtherLengthsAndBytes) {
 
 // Not real keys: of another form each, all with the checksum that would be right.
 TEST(ApiKey, RefusesAnotherFormWhateverItsChecksum) {
-  EXPECT_FALSE(parse_api_key("clv_fakefake-NotARealKeyNotARealKeyNotARealKeyNotARealKe" "13Fpfk").has_value());
-  EXPECT_FALSE(parse_api_key("clw_fakefake_NotARealKeyNotARealKeyNotARealKeyNotARealKe" "1z6WEq").has_value());
-  EXPECT_FALSE(parse_api_key("clv_FakeFake_NotARealKeyNotARealKeyNotARealKeyNotARealKe" "49ToIq").has_value());
-  EXPECT_FALSE(parse_api_key("clv_fakefake_NotARealKeyNotARealK-yNotARealKeyNotARealKe" "1uuRD6").has_value());
+  EXPECT_FALSE(parse_api_key("clv_fakefake-NotARealKeyNotARealKeyNotARealKeyNotARealKe"
+                             "13Fpfk")
+                   .has_value());
+  EXPECT_FALSE(parse_api_key("clw_fakefake_NotARealKeyNotARealKeyNotARealKeyNotARealKe"
+                             "1z6WEq")
+                   .has_value());
+  EXPECT_FALSE(parse_api_key("clv_FakeFake_NotARealKeyNotARealKeyNotARealKeyNotARealKe"
+                             "49ToIq")
+                   .has_value());
+  EXPECT_FALSE(parse_api_key("clv_fakefake_NotARealKeyNotARealK-yNotARealKeyNotARealKe"
+                             "1uuRD6")
+                   .has_value());
 }
 
 TEST(ApiKey, NeverRepeatsAnIdOrASecret) {
@@ -128,8 +140,9 @@ TEST(KeyHash, ReadsWhatItWrites) {
 TEST(KeyHash, RefusesOtherForms) {
   const std::string digits(64, 'a');
   EXPECT_TRUE(parse_key_hash("sha256:" + digits).has_value());
-  for (const std::string& text : {digits, "sha512:" + digits, "sha256:" + digits + "a", "sha256:" + digits.substr(1),
-                                  "SHA256:" + digits, std::string("sha256:"), "sha256:" + std::string(64, 'g')}) {
+  for (const std::string& text :
+       {digits, "sha512:" + digits, "sha256:" + digits + "a", "sha256:" + digits.substr(1),
+        "SHA256:" + digits, std::string("sha256:"), "sha256:" + std::string(64, 'g')}) {
     EXPECT_FALSE(parse_key_hash(text).has_value()) << text;
   }
 }

@@ -14,8 +14,9 @@ namespace {
 using http::FieldName;
 
 Error malformed() noexcept {
-  return {Code::kBadRequest, Blame::kCaller,
-          "the Authorization field is malformed; send 'Bearer <API key>' or 'Basic <base64 of user:API key>'"};
+  return {
+      Code::kBadRequest, Blame::kCaller,
+      "the Authorization field is malformed; send 'Bearer <API key>' or 'Basic <base64 of user:API key>'"};
 }
 
 Error no_key() noexcept {
@@ -60,7 +61,8 @@ Result<std::string_view> read_basic(std::string_view encoded, BasicScratch& scra
 }
 
 // What an Authorization field holds; nothing when its scheme is one that no API key comes in.
-Result<std::optional<std::string_view>> read_authorization(std::string_view value, BasicScratch& scratch) noexcept {
+Result<std::optional<std::string_view>> read_authorization(std::string_view value,
+                                                           BasicScratch& scratch) noexcept {
   const std::size_t space = value.find(' ');
   const std::string_view scheme = value.substr(0, space);
   if (!is_token(scheme)) return malformed();
@@ -115,7 +117,8 @@ Result<PresentedKey> find_presented_key(const http::Fields& fields, BasicScratch
   if (found.x_api_key != nullptr) present(found.x_api_key->value);
   if (found.x_goog_api_key != nullptr) present(found.x_goog_api_key->value);
   if (found.authorization != nullptr) {
-    const std::optional<std::string_view> text = CLV_TRY(read_authorization(found.authorization->value, scratch));
+    const std::optional<std::string_view> text =
+        CLV_TRY(read_authorization(found.authorization->value, scratch));
     if (text.has_value()) {
       present(*text);
     } else if (key.has_value()) {
@@ -126,7 +129,8 @@ Result<PresentedKey> find_presented_key(const http::Fields& fields, BasicScratch
     }
   }
   if (ambiguous) {
-    return Error(Code::kBadRequest, Blame::kCaller, "the request presents two different credentials; send one");
+    return Error(Code::kBadRequest, Blame::kCaller,
+                 "the request presents two different credentials; send one");
   }
   if (!key.has_value()) return no_key();
   return PresentedKey{.text = *key};

@@ -22,7 +22,8 @@ using List = std::vector<std::pair<std::string_view, std::string_view>>;
 
 Presented present(const List& list) {
   http::Fields fields;
-  for (const auto& [name, value] : list) fields.add({.name = name, .value = value, .known = http::classify(name)});
+  for (const auto& [name, value] : list)
+    fields.add({.name = name, .value = value, .known = http::classify(name)});
   BasicScratch scratch{};
   const auto result = find_presented_key(fields, scratch);
   if (result.has_value()) return {.found = true, .text = std::string(result->text)};
@@ -65,7 +66,8 @@ TEST(PresentedKey, IsMissingWithoutAnyField) {
 
 TEST(PresentedKey, MayStandInTwoPlacesWhenItIsTheSame) {
   EXPECT_EQ(present({{"Authorization", "Bearer fake-key"}, {"X-API-Key", "fake-key"}}).text, "fake-key");
-  EXPECT_EQ(present({{"Authorization", basic("u:fake-key")}, {"x-goog-api-key", "fake-key"}}).text, "fake-key");
+  EXPECT_EQ(present({{"Authorization", basic("u:fake-key")}, {"x-goog-api-key", "fake-key"}}).text,
+            "fake-key");
 }
 
 TEST(PresentedKey, RefusesTwoDifferentOnes) {
@@ -95,10 +97,10 @@ TEST(PresentedKey, RefusesAFieldThatStandsTwiceEvenWhenEqual) {
 TEST(PresentedKey, RefusesAMalformedAuthorization) {
   const std::string no_colon = basic("fake-key");
   for (const std::string_view value :
-       {std::string_view(""), std::string_view("Bearer"), std::string_view("Bearer "), std::string_view("Bearer a b"),
-        std::string_view("Bearer a,b"), std::string_view("Bearer ==="), std::string_view("Basic"),
-        std::string_view("Basic not-base64!"), std::string_view("Basic dTpw Og=="), std::string_view("Basic dTpwOg"),
-        std::string_view("Be@rer x"), std::string_view(no_colon)}) {
+       {std::string_view(""), std::string_view("Bearer"), std::string_view("Bearer "),
+        std::string_view("Bearer a b"), std::string_view("Bearer a,b"), std::string_view("Bearer ==="),
+        std::string_view("Basic"), std::string_view("Basic not-base64!"), std::string_view("Basic dTpw Og=="),
+        std::string_view("Basic dTpwOg"), std::string_view("Be@rer x"), std::string_view(no_colon)}) {
     const auto result = present({{"Authorization", value}});
     EXPECT_FALSE(result.found) << value;
     EXPECT_EQ(result.code, Code::kBadRequest) << value;

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/tls_context.h"
 
+#include <fcntl.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <unistd.h>
 
 #include <array>
-#include <cstring>
+#include <cerrno>
+#include <string_view>
 #include <utility>
 
 #include "base/check.h"
+#include "crypto/openssl_memory.h"
 
 namespace claviger::net {
 namespace {
@@ -34,12 +39,36 @@ SSL_CTX* make_context(const SSL_METHOD* method) {
 }
 
 int choose_http1(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* offered, unsigned size, void*) {
-  static constexpr std::array<unsigned char, 9> kHttp1{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+  static constexpr std::string_view kHttp1 = "\x8http/1.1\x8http/1.0";
   unsigned char* chosen = nullptr;
-  if (SSL_select_next_proto(&chosen, out_size, kHttp1.data(), kHttp1.size(), offered, size) != OPENSSL_NPN_NEGOTIATED)
+  if (SSL_select_next_proto(&chosen, out_size, reinterpret_cast<const unsigned char*>(kHttp1.data()), kHttp1.size(), offered, size) !=
+      OPENSSL_NPN_NEGOTIATED)
     return SSL_TLSEXT_ERR_ALERT_FATAL;
   *out = chosen;
   return SSL_TLSEXT_ERR_OK;
+}
+
+// The key is read and kept in the secret arena: file, PEM and numbers. Only what OpenSSL makes of it in
+// passing while it signs lies elsewhere, and is wiped when freed.
+Result<void> use_private_key(SSL_CTX* context, const std::string& file) {
+  const crypto::ArenaScope arena;
+  BIO* pem = BIO_new(BIO_s_mem());
+  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0 || pem == nullptr) {
+    const int reason = errno;
+    BIO_free(pem);
+    return Error::from_errno(Code::kInvalid, Blame::kOperator, "reading the private key " + file, reason);
+  }
+  std::array<char, 4096> piece;
+  for (ssize_t got = 0; (got = ::read(fd, piece.data(), piece.size())) > 0;) BIO_write(pem, piece.data(), static_cast<int>(got));
+  ::close(fd);
+  OPENSSL_cleanse(piece.data(), piece.size());
+  EVP_PKEY* key = PEM_read_bio_PrivateKey(pem, nullptr, nullptr, nullptr);
+  BIO_free(pem);
+  const bool used = key != nullptr && SSL_CTX_use_PrivateKey(context, key) == 1;
+  EVP_PKEY_free(key);
+  if (!used) return tls_error(file + ": not a PEM private key, or not that of the certificate");
+  return ok();
 }
 
 }  // namespace
@@ -61,8 +90,7 @@ Result<std::shared_ptr<const ServerTls>> ServerTls::create(const std::string& ce
   SSL_CTX_set_alpn_select_cb(context, choose_http1, nullptr);
   if (SSL_CTX_use_certificate_chain_file(context, certificate_file.c_str()) != 1)
     return tls_error(certificate_file + ": not a readable PEM certificate chain");
-  if (SSL_CTX_use_PrivateKey_file(context, key_file.c_str(), SSL_FILETYPE_PEM) != 1)
-    return tls_error(key_file + ": not a readable PEM private key, or not that of the certificate");
+  CLV_TRY_VOID(use_private_key(context, key_file));
   if (SSL_CTX_check_private_key(context) != 1) return tls_error(key_file + ": the key is not that of the certificate");
   return tls;
 }

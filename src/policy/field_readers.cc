@@ -11,8 +11,9 @@ constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24);
 
 Result<std::string> check_name(const base::Place& place, std::string_view key, std::string name) {
   if (base::is_resource_name(name)) return name;
-  return base::invalid_at(place, std::string(key) + " is 1 to 64 of a-z, 0-9, '-', '_' and '.', and begins with "
-                                                    "a letter or digit");
+  return base::invalid_at(place, std::string(key) +
+                                     " is 1 to 64 of a-z, 0-9, '-', '_' and '.', and begins with "
+                                     "a letter or digit");
 }
 
 }  // namespace
@@ -28,8 +29,8 @@ Result<std::string> optional_name(base::ObjectReader& reader, std::string_view k
   return required_name(reader, key);
 }
 
-Result<std::string> one_of(base::ObjectReader& reader, std::string_view key, std::vector<std::string_view> words,
-                           std::string_view fallback) {
+Result<std::string> one_of(base::ObjectReader& reader, std::string_view key,
+                           std::vector<std::string_view> words, std::string_view fallback) {
   const base::Document* node = reader.find(key);
   if (node == nullptr) return std::string(fallback);
   std::string value = CLV_TRY(base::read_string(*node, key));
@@ -46,7 +47,8 @@ Result<std::optional<WallTime>> optional_time(base::ObjectReader& reader, std::s
   if (node == nullptr) return std::optional<WallTime>();
   const std::string text = CLV_TRY(base::read_string(*node, key));
   const Result<WallTime> time = base::parse_rfc3339(text);
-  if (!time.has_value()) return base::invalid_at(node->place, std::string(key) + ": " + std::string(time.error().what()));
+  if (!time.has_value())
+    return base::invalid_at(node->place, std::string(key) + ": " + std::string(time.error().what()));
   return std::optional(*time);
 }
 

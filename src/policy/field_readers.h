@@ -21,8 +21,8 @@ Result<std::string> required_name(base::ObjectReader& reader, std::string_view k
 Result<std::string> optional_name(base::ObjectReader& reader, std::string_view key);
 
 // One of `words`; `fallback` when absent.
-Result<std::string> one_of(base::ObjectReader& reader, std::string_view key, std::vector<std::string_view> words,
-                           std::string_view fallback);
+Result<std::string> one_of(base::ObjectReader& reader, std::string_view key,
+                           std::vector<std::string_view> words, std::string_view fallback);
 
 Result<std::optional<WallTime>> optional_time(base::ObjectReader& reader, std::string_view key);
 Result<std::chrono::milliseconds> duration_or(base::ObjectReader& reader, std::string_view key,

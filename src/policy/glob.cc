@@ -109,7 +109,8 @@ Result<Glob> Glob::parse(std::string_view pattern) {
   if (pattern != "**") {
     const Result<http::PathTraits> canonical = http::check_canonical_path(example_of(pattern));
     if (!canonical.has_value()) {
-      return invalid(std::string("must be one that a canonical path can match: ").append(canonical.error().what()));
+      return invalid(
+          std::string("must be one that a canonical path can match: ").append(canonical.error().what()));
     }
   }
   Glob glob;

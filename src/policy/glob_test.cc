@@ -76,7 +76,7 @@ TEST(Glob, TakesPatternsOfTheLargestSize) {
   EXPECT_FALSE(matches(stars, "/" + std::string(254, 'a')));
 }
 
-// The automaton's states lie in words of 64: a star, matching nothing or something, on either side of each seam.
+// The automaton's states lie in words of 64: a star, matching nothing or something, around each seam.
 TEST(Glob, LetsAStarStandForNothingWhereverItStands) {
   for (std::size_t before = 55; before < 270; ++before) {
     const std::string letters(before, 'a');

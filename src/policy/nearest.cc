@@ -32,7 +32,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 std::string_view nearest(std::string_view name, const std::vector<std::string_view>& candidates) {
   std::string_view best;
-  std::size_t best_distance = std::min<std::size_t>(name.size() / 3 + 1, 3) + 1;  // what is farther is no slip
+  std::size_t best_distance =
+      std::min<std::size_t>(name.size() / 3 + 1, 3) + 1;  // what is farther is no slip
   for (const std::string_view candidate : candidates) {
     const std::size_t longer = std::max(candidate.size(), name.size());
     if (longer - std::min(candidate.size(), name.size()) >= best_distance) continue;

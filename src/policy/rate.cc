@@ -35,7 +35,8 @@ struct Step {
 };
 
 std::uint32_t whole_seconds(std::int64_t ns) noexcept {
-  return static_cast<std::uint32_t>(std::clamp<std::int64_t>((ns + 999'999'999) / 1'000'000'000, 1, UINT32_MAX));
+  return static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>((ns + 999'999'999) / 1'000'000'000, 1, UINT32_MAX));
 }
 
 // The generic cell rate algorithm. The interval is rounded up, so that never more than `calls` fit.
@@ -51,7 +52,8 @@ Step decide(std::int64_t time, const Rate& rate, std::int64_t now) noexcept {
             .next = next};
   }
   const auto remaining = static_cast<std::uint32_t>((capacity - ahead) / interval);
-  return {.decision = {.allowed = true, .remaining = remaining, .reset_seconds = whole_seconds(ahead)}, .next = next};
+  return {.decision = {.allowed = true, .remaining = remaining, .reset_seconds = whole_seconds(ahead)},
+          .next = next};
 }
 
 class SpinLock {
@@ -163,7 +165,8 @@ LimitDecision LimitCells::take(std::uint64_t key, const Rate& rate, Monotonic no
 }
 
 // Under the group's lock, so that no key ends up with two cells.
-LimitDecision LimitCells::take_new(Group& group, std::uint64_t tag, const Rate& rate, std::int64_t now) noexcept {
+LimitDecision LimitCells::take_new(Group& group, std::uint64_t tag, const Rate& rate,
+                                   std::int64_t now) noexcept {
   LimitDecision decision{};
   Cell* const found = group.find(tag);
   if (found != nullptr && found->try_take(tag, rate, now, decision)) return decision;
@@ -172,7 +175,8 @@ LimitDecision LimitCells::take_new(Group& group, std::uint64_t tag, const Rate& 
   if (!step.decision.allowed) return step.decision;
   for (Cell& cell : group.cells) {
     std::int64_t passed = cell.time.load(std::memory_order_relaxed);
-    if (passed > now || !cell.time.compare_exchange_strong(passed, kClaiming, std::memory_order_acq_rel)) continue;
+    if (passed > now || !cell.time.compare_exchange_strong(passed, kClaiming, std::memory_order_acq_rel))
+      continue;
     cell.tag.store(tag, std::memory_order_relaxed);
     cell.time.store(step.next, std::memory_order_release);
     return step.decision;

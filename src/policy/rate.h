@@ -40,7 +40,8 @@ class LimitCells {
   explicit LimitCells(std::size_t cells = std::size_t{1} << 16);  // a power of two, at least 8; 16 bytes each
   ~LimitCells();
 
-  // Requires: rate.calls > 0. Takes one call off `key`'s limit. Keys are hashes of what is limited (grant and principal, address).
+  // Takes one call off `key`'s limit. Keys are hashes of what is limited (grant and principal, address).
+  // Requires: rate.calls > 0.
   LimitDecision take(std::uint64_t key, const Rate& rate, Monotonic now) noexcept;
   // What take() would say, without taking.
   LimitDecision peek(std::uint64_t key, const Rate& rate, Monotonic now) const noexcept;

@@ -33,8 +33,8 @@ TEST(Rate, ReadsEveryUnit) {
 }
 
 TEST(Rate, RefusesOtherForms) {
-  for (const char* text : {"", "600", "/min", "600/", "0/s", "-1/s", "+1/s", "1.5/s", "600/minute", "600 / min", "1000001/d",
-                           "600/MIN", "600/min/s", "99999999999999999999/s"}) {
+  for (const char* text : {"", "600", "/min", "600/", "0/s", "-1/s", "+1/s", "1.5/s", "600/minute",
+                           "600 / min", "1000001/d", "600/MIN", "600/min/s", "99999999999999999999/s"}) {
     const auto rate = parse_rate(text);
     ASSERT_FALSE(rate.has_value()) << text;
     EXPECT_EQ(rate.error().code(), Code::kInvalid);
@@ -90,8 +90,9 @@ TEST(LimitCells, KeepsKeysApart) {
 
 // Rates whose window the number of calls does not divide.
 TEST(LimitCells, NeverGivesMoreThanTheRateSays) {
-  for (const Rate& rate : {Rate{.calls = 7, .window = seconds(1)}, Rate{.calls = 999'999, .window = seconds(1)},
-                           Rate{.calls = 1'000'000, .window = seconds(86400)}}) {
+  for (const Rate& rate :
+       {Rate{.calls = 7, .window = seconds(1)}, Rate{.calls = 999'999, .window = seconds(1)},
+        Rate{.calls = 1'000'000, .window = seconds(86400)}}) {
     LimitCells cells(64);
     EXPECT_EQ(take_all(cells, 1, rate, kStart), static_cast<int>(rate.calls));
   }
@@ -128,7 +129,8 @@ TEST(LimitCells, RemembersWhatAKeyTookWhileItShared) {
   LimitCells cells(8);
   const Rate slow{.calls = 10, .window = seconds(100)};
   EXPECT_TRUE(cells.take(crowded(1), slow, kStart).allowed);  // in the first cell, for long
-  for (std::uint64_t key = 2; key <= 8; ++key) EXPECT_TRUE(cells.take(crowded(key), kTenPerSecond, kStart).allowed);
+  for (std::uint64_t key = 2; key <= 8; ++key)
+    EXPECT_TRUE(cells.take(crowded(key), kTenPerSecond, kStart).allowed);
   EXPECT_EQ(take_all(cells, crowded(9), slow, kStart), 9);
   const Monotonic later = kStart + seconds(10);  // seven cells are free again, and one call is back
   EXPECT_EQ(cells.peek(crowded(9), slow, later).remaining, 0u);

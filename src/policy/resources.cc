@@ -25,12 +25,13 @@ bool is_upper(char c) noexcept { return c >= 'A' && c <= 'Z'; }
 // Somebody is about to write a secret down: say where it belongs, before "unknown key" suggests another
 // spelling. The value is not looked at.
 Result<void> refuse_written_secret(const Document& map) {
-  constexpr std::array<std::string_view, 8> kSlips = {"secret", "value",  "token", "key",
+  constexpr std::array<std::string_view, 8> kSlips = {"secret",   "value",   "token",  "key",
                                                       "password", "api_key", "apikey", "credential"};
   for (const auto& [key, node] : map.entries) {
     if (std::ranges::find(kSlips, key) == kSlips.end()) continue;
-    return invalid_at(node.place, "'" + key + "': a secret never stands in a resource file; use from: env:NAME or "
-                                              "from: file:PATH");
+    return invalid_at(node.place, "'" + key +
+                                      "': a secret never stands in a resource file; use from: env:NAME or "
+                                      "from: file:PATH");
   }
   return ok();
 }
@@ -67,7 +68,8 @@ Result<PrincipalResource> read_principal(const Document& document) {
   principal.roles = CLV_TRY(optional_list<std::string>(reader, "roles", &parse_role));
   principal.disabled = CLV_TRY(reader.boolean_or("disabled", false));
   CLV_TRY_VOID(reader.finish());
-  if (principal.roles.size() > kMaxRoles) return invalid_at(principal.place, "a principal has at most 32 roles");
+  if (principal.roles.size() > kMaxRoles)
+    return invalid_at(principal.place, "a principal has at most 32 roles");
   return principal;
 }
 
@@ -79,7 +81,8 @@ Result<void> refuse_empty_list(ObjectReader& reader, std::string_view key) {
 }
 
 bool is_key_id(std::string_view text) noexcept {
-  return text.size() == 8 && std::ranges::all_of(text, [](char c) { return is_digit(c) || (c >= 'a' && c <= 'z'); });
+  return text.size() == 8 &&
+         std::ranges::all_of(text, [](char c) { return is_digit(c) || (c >= 'a' && c <= 'z'); });
 }
 
 Result<ApiKeyResource> read_api_key(const Document& document) {
@@ -89,10 +92,12 @@ Result<ApiKeyResource> read_api_key(const Document& document) {
   CLV_TRY_VOID(reader.required("kind"));
   key.name = CLV_TRY(reader.required_string("name"));
   if (identity::contains_api_key(key.name)) {
-    return invalid_at(key.place, "name is the <id> within clv_<id>_... alone; this looks like the key itself, which "
-                                 "should now be replaced");
+    return invalid_at(key.place,
+                      "name is the <id> within clv_<id>_... alone; this looks like the key itself, which "
+                      "should now be replaced");
   }
-  if (!is_key_id(key.name)) return invalid_at(key.place, "name is the <id> within clv_<id>_...: 8 of 0-9 and a-z");
+  if (!is_key_id(key.name))
+    return invalid_at(key.place, "name is the <id> within clv_<id>_...: 8 of 0-9 and a-z");
   key.principal = CLV_TRY(required_name(reader, "principal"));
   const Document* hash = CLV_TRY(reader.required("hash"));
   const std::string hash_text = CLV_TRY(base::read_string(*hash, "hash"));
@@ -111,9 +116,11 @@ Result<std::string> parse_method(std::string_view text) {
     return Error(Code::kInvalid, Blame::kOperator, "no grant can give TRACE or CONNECT");
   }
   if (text == "*") return Error(Code::kInvalid, Blame::kOperator, "leave methods out to allow all");
-  const bool is_method = !text.empty() && text.size() <= kMaxMethodSize && is_upper(text.front()) &&
-                         std::ranges::all_of(text, [](char c) { return is_upper(c) || is_digit(c) || c == '-'; });
-  if (!is_method) return Error(Code::kInvalid, Blame::kOperator, "a method is in capitals, such as GET or POST");
+  const bool is_method =
+      !text.empty() && text.size() <= kMaxMethodSize && is_upper(text.front()) &&
+      std::ranges::all_of(text, [](char c) { return is_upper(c) || is_digit(c) || c == '-'; });
+  if (!is_method)
+    return Error(Code::kInvalid, Blame::kOperator, "a method is in capitals, such as GET or POST");
   return std::string(text);
 }
 
@@ -147,10 +154,13 @@ Result<GrantResource> read_grant(const Document& document) {
 }  // namespace
 
 Result<void> add_resource(const Document& document, Resources& out) {
-  if (document.type != Document::Type::kMap) return invalid_at(document.place, "a resource is a map that begins with its kind");
-  const auto kind = std::ranges::find(document.entries, "kind", [](const auto& entry) { return std::string_view(entry.first); });
+  if (document.type != Document::Type::kMap)
+    return invalid_at(document.place, "a resource is a map that begins with its kind");
+  const auto kind = std::ranges::find(document.entries, "kind",
+                                      [](const auto& entry) { return std::string_view(entry.first); });
   if (kind == document.entries.end()) {
-    return invalid_at(document.place, "a resource has a kind: upstream, credential, principal, api_key or grant");
+    return invalid_at(document.place,
+                      "a resource has a kind: upstream, credential, principal, api_key or grant");
   }
   const std::string name = CLV_TRY(base::read_string(kind->second, "kind"));
   if (name == "upstream") {
@@ -164,8 +174,9 @@ Result<void> add_resource(const Document& document, Resources& out) {
   } else if (name == "grant") {
     out.grants.push_back(CLV_TRY(read_grant(document)));
   } else {
-    return invalid_at(kind->second.place,
-                      "no kind is named '" + name + "'; there are: upstream, credential, principal, api_key, grant");
+    return invalid_at(
+        kind->second.place,
+        "no kind is named '" + name + "'; there are: upstream, credential, principal, api_key, grant");
   }
   return ok();
 }

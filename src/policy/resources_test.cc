@@ -76,16 +76,17 @@ std::string refusal(const base::Document& document) {
   if (added.has_value()) return "";
   EXPECT_EQ(added.error().code(), Code::kInvalid);
   EXPECT_TRUE(added.error().what().starts_with("test.yaml:")) << added.error().what();
-  EXPECT_TRUE(out.upstreams.empty() && out.credentials.empty() && out.principals.empty() && out.api_keys.empty() &&
-              out.grants.empty());
+  EXPECT_TRUE(out.upstreams.empty() && out.credentials.empty() && out.principals.empty() &&
+              out.api_keys.empty() && out.grants.empty());
   return std::string(added.error().what());
 }
 
 #define CLV_EXPECT_SAYS(document, part) EXPECT_THAT(refusal(document), ::testing::HasSubstr(part))
 
 TEST(Resource, ListsTheKindsWhenThereIsNoSuchOne) {
-  EXPECT_EQ(refusal(map({{"kind", text("upsteam")}}, 12)),
-            "test.yaml:12: no kind is named 'upsteam'; there are: upstream, credential, principal, api_key, grant");
+  EXPECT_EQ(
+      refusal(map({{"kind", text("upsteam")}}, 12)),
+      "test.yaml:12: no kind is named 'upsteam'; there are: upstream, credential, principal, api_key, grant");
   CLV_EXPECT_SAYS(map({{"name", text("x")}}, 3), "test.yaml:3: a resource has a kind");
   CLV_EXPECT_SAYS(map({{"kind", list({"upstream"})}}), "kind");
   base::Document scalar = map({{"x", text("y")}}).entries[0].second;
@@ -93,9 +94,9 @@ TEST(Resource, ListsTheKindsWhenThereIsNoSuchOne) {
 }
 
 TEST(Resource, RefusesWhatItDoesNotKnowInEveryKind) {
-  for (const auto& document : {upstream({{"mout", text("/x")}}), principal({{"mout", text("/x")}}),
-                               credential({{"mout", text("/x")}}), api_key({{"mout", text("/x")}}),
-                               grant({{"mout", text("/x")}})}) {
+  for (const auto& document :
+       {upstream({{"mout", text("/x")}}), principal({{"mout", text("/x")}}),
+        credential({{"mout", text("/x")}}), api_key({{"mout", text("/x")}}), grant({{"mout", text("/x")}})}) {
     CLV_EXPECT_SAYS(document, "mout");
   }
 }
@@ -116,10 +117,12 @@ TEST(Upstream, IsReadWithItsDefaults) {
 
 TEST(Upstream, IsReadWithAllItsSettings) {
   const UpstreamResource read_back =
-      read(upstream({{"allow_private_addresses", list({"10.0.0.0/8", "fd00::/8"})},
-                     {"encoded_slash", text("opaque")},
-                     {"tls", map({{"ca", text("/etc/fake/ca.pem")}, {"server_name", text("api.internal.test")}})},
-                     {"timeouts", map({{"connect", text("250ms")}, {"first_byte", text("5m")}, {"idle", text("1h")}})}}))
+      read(upstream(
+               {{"allow_private_addresses", list({"10.0.0.0/8", "fd00::/8"})},
+                {"encoded_slash", text("opaque")},
+                {"tls", map({{"ca", text("/etc/fake/ca.pem")}, {"server_name", text("api.internal.test")}})},
+                {"timeouts",
+                 map({{"connect", text("250ms")}, {"first_byte", text("5m")}, {"idle", text("1h")}})}}))
           .upstreams.at(0);
   EXPECT_EQ(read_back.allow_private_addresses.ranges.size(), 2u);
   EXPECT_EQ(read_back.encoded_slash, EncodedSlash::kOpaque);
@@ -132,7 +135,8 @@ TEST(Upstream, IsReadWithAllItsSettings) {
 
 TEST(Upstream, RefusesPlaintextUnlessItIsSaid) {
   CLV_EXPECT_SAYS(upstream({{"base_url", text("http://api.test")}}), "allow_plaintext");
-  EXPECT_EQ(refusal(upstream({{"base_url", text("http://api.test")}, {"allow_plaintext", text("true")}})), "");
+  EXPECT_EQ(refusal(upstream({{"base_url", text("http://api.test")}, {"allow_plaintext", text("true")}})),
+            "");
 }
 
 TEST(Upstream, RefusesAPrivateAddressUnlessItIsAllowed) {
@@ -148,8 +152,8 @@ TEST(Upstream, RefusesAPrivateAddressUnlessItIsAllowed) {
 }
 
 TEST(Upstream, RefusesMountsThatAreNoPlainPath) {
-  for (const char* mount : {"", "/", "openai", "/openai/", "//openai", "/a//b", "/a/../b", "/.", "/a b", "/a%2Fb", "/a*",
-                            "/a?b", "/1/2/3/4/5", "/caf\xc3\xa9"}) {
+  for (const char* mount : {"", "/", "openai", "/openai/", "//openai", "/a//b", "/a/../b", "/.", "/a b",
+                            "/a%2Fb", "/a*", "/a?b", "/1/2/3/4/5", "/caf\xc3\xa9"}) {
     CLV_EXPECT_SAYS(upstream({{"mount", text(mount)}}), "mount");
   }
   CLV_EXPECT_SAYS(upstream({{"mount", text("/" + std::string(128, 'a'))}}), "mount");
@@ -207,9 +211,9 @@ TEST(Principal, IsRead) {
 }
 
 TEST(ApiKey, IsRead) {
-  const ApiKeyResource read_back = read(api_key({{"cidrs", list({"10.0.0.0/8"})},
-                                                 {"expires", text("2001-01-01T00:00:00Z")}}))
-                                       .api_keys.at(0);
+  const ApiKeyResource read_back =
+      read(api_key({{"cidrs", list({"10.0.0.0/8"})}, {"expires", text("2001-01-01T00:00:00Z")}}))
+          .api_keys.at(0);
   EXPECT_EQ(read_back.name, "7f3k9x2m");
   EXPECT_EQ(read_back.hash[0], std::byte{0xaa});
   EXPECT_EQ(read_back.cidrs.size(), 1u);

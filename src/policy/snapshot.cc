@@ -10,14 +10,16 @@ namespace {
 
 bool gives_method(const Grant& grant, http::Method method, std::string_view text) noexcept {
   if (method != http::Method::kOther) return (grant.known_methods & method_bit(method)) != 0;
-  return grant.gives_other_methods || std::ranges::find(grant.other_methods, text) != grant.other_methods.end();
+  return grant.gives_other_methods ||
+         std::ranges::find(grant.other_methods, text) != grant.other_methods.end();
 }
 
 bool lets_through(const Grant& grant, http::Method method, std::string_view text, std::string_view path,
                   WallTime now) noexcept {
   if (!gives_method(grant, method, text)) return false;
   if (grant.expires.has_value() && now >= *grant.expires) return false;
-  return grant.paths.empty() || std::ranges::any_of(grant.paths, [&](const Glob& glob) { return glob.matches(path); });
+  return grant.paths.empty() ||
+         std::ranges::any_of(grant.paths, [&](const Glob& glob) { return glob.matches(path); });
 }
 
 }  // namespace
@@ -48,7 +50,8 @@ std::optional<Snapshot::Route> Snapshot::route(std::string_view path) const noex
 }
 
 const Grant* Snapshot::authorize(PrincipalIndex principal, UpstreamIndex upstream, http::Method method,
-                                 std::string_view method_text, std::string_view path, WallTime now) const noexcept {
+                                 std::string_view method_text, std::string_view path,
+                                 WallTime now) const noexcept {
   const Principal& who = principals_[principal];
   if (who.disabled) return nullptr;
   if (path.empty()) path = "/";

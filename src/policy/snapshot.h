@@ -67,8 +67,8 @@ struct Grant {
 // Secrets: none; hashes of API keys only.
 class Snapshot {
  public:
-  // Checks names and references across resources: duplicate names, duplicate or overlapping-by-equality mounts, unknown
-  // principals and upstreams. Errors name file, line and reason, and the first place of a duplicate.
+  // Checks names and references across resources: duplicate names, ids and mounts, unknown principals and
+  // upstreams. Errors name file, line and reason, and the first place of a duplicate.
   static Result<std::shared_ptr<const Snapshot>> compile(Resources resources, std::uint64_t revision);
 
   std::uint64_t revision() const noexcept { return revision_; }

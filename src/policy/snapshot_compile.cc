@@ -38,7 +38,8 @@ class Names {
     for (const auto& entry : positions_) names.push_back(entry.first);
     std::ranges::sort(names);  // for the same message every time
     std::string text = std::string(from) + ": no " + std::string(what_) + " is named " + quote(name);
-    if (const std::string_view near = nearest(name, names); !near.empty()) text += "; did you mean " + quote(near) + "?";
+    if (const std::string_view near = nearest(name, names); !near.empty())
+      text += "; did you mean " + quote(near) + "?";
     return invalid_at(place, text);
   }
 
@@ -73,8 +74,9 @@ Result<void> check_credentials(const Resources& resources, const Names& upstream
     const bool has_auth = credential.auth.type != base::Document::Type::kNull ||
                           resources.upstreams[at].auth.type != base::Document::Type::kNull;
     if (!has_auth) {
-      return invalid_at(credential.place,
-                        "credential: neither it nor its upstream says how it is sent; add auth: { kind: bearer }");
+      return invalid_at(
+          credential.place,
+          "credential: neither it nor its upstream says how it is sent; add auth: { kind: bearer }");
     }
   }
   return ok();
@@ -99,7 +101,8 @@ Result<std::vector<ApiKey>> make_keys(const std::vector<ApiKeyResource>& resourc
   keys.reserve(resources.size());
   for (const ApiKeyResource& resource : resources) {
     ApiKey& key = keys.emplace_back();
-    if (resource.name.size() != sizeof(KeyId)) return invalid_at(resource.place, "api_key: its name has 8 characters");
+    if (resource.name.size() != sizeof(KeyId))
+      return invalid_at(resource.place, "api_key: its name has 8 characters");
     std::ranges::copy(resource.name, key.id.chars.begin());
     key.hash = resource.hash;
     key.principal = CLV_TRY(principals.find(resource.principal, "api_key", resource.place));
@@ -157,8 +160,8 @@ Result<void> name_grants(std::vector<GrantResource>& grants) {
   return ok();
 }
 
-Result<std::vector<PairedGrant>> pair_grants(const std::vector<GrantResource>& grants, const Names& principals,
-                                             const Names& upstreams, Roles& roles) {
+Result<std::vector<PairedGrant>> pair_grants(const std::vector<GrantResource>& grants,
+                                             const Names& principals, const Names& upstreams, Roles& roles) {
   std::vector<PairedGrant> pairs;
   pairs.reserve(grants.size());
   for (std::uint32_t i = 0; i < grants.size(); ++i) {
@@ -197,7 +200,8 @@ Result<std::shared_ptr<const Snapshot>> Snapshot::compile(Resources resources, s
   CLV_TRY_VOID(index->add_keys(snapshot->keys_, resources.api_keys));
   index->add_pairs(pairs);
   snapshot->upstreams_.reserve(resources.upstreams.size());
-  for (UpstreamResource& upstream : resources.upstreams) snapshot->upstreams_.push_back({std::move(upstream)});
+  for (UpstreamResource& upstream : resources.upstreams)
+    snapshot->upstreams_.push_back({std::move(upstream)});
   CLV_TRY_VOID(index->add_mounts(snapshot->upstreams_));
   snapshot->credentials_ = std::move(resources.credentials);
   snapshot->index_ = std::move(index);

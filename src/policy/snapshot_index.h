@@ -47,7 +47,8 @@ struct PairedGrant {
 };
 
 // "<place>: <what>: '<name>' is already there, at <first>".
-Error duplicate_at(const base::Place& place, std::string_view what, std::string_view name, const base::Place& first);
+Error duplicate_at(const base::Place& place, std::string_view what, std::string_view name,
+                   const base::Place& first);
 
 struct Snapshot::Index {
   std::uint64_t seed = 0;  // so that nobody outside can choose ids that collide

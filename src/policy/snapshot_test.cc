@@ -38,7 +38,10 @@ class Written {
     return add({{"kind", text("principal")}, {"name", text(name)}, {"roles", list(std::move(roles))}});
   }
   Written& key(const char* id, const char* principal) {
-    return add({{"kind", text("api_key")}, {"name", text(id)}, {"principal", text(principal)}, {"hash", text(kHash)}});
+    return add({{"kind", text("api_key")},
+                {"name", text(id)},
+                {"principal", text(principal)},
+                {"hash", text(kHash)}});
   }
   Written& grant(const char* who, const char* name, const char* upstream, Entries more = {}) {
     more.insert(more.begin(), {{"kind", text("grant")}, {who, text(name)}, {"upstream", text(upstream)}});
@@ -129,15 +132,22 @@ TEST(Snapshot, RoutesNothingThatIsNoMount) {
 }
 
 TEST(Snapshot, DeniesByDefault) {
-  const auto snapshot = Written().principal("p").principal("q").upstream("u", "/u").upstream("v", "/v")
-                            .grant("principal", "p", "u").compile();
+  const auto snapshot = Written()
+                            .principal("p")
+                            .principal("q")
+                            .upstream("u", "/u")
+                            .upstream("v", "/v")
+                            .grant("principal", "p", "u")
+                            .compile();
   EXPECT_EQ(authorized(*snapshot, 0, 0, "GET", "/x"), "p:u");
   EXPECT_EQ(authorized(*snapshot, 0, 1, "GET", "/x"), "denied");
   EXPECT_EQ(authorized(*snapshot, 1, 0, "GET", "/x"), "denied");
 }
 
 TEST(Snapshot, AuthorizesByMethodPathAndExpiry) {
-  const auto snapshot = Written().principal("p").upstream("u", "/u")
+  const auto snapshot = Written()
+                            .principal("p")
+                            .upstream("u", "/u")
                             .grant("principal", "p", "u",
                                    {{"methods", list({"POST", "GET"})},
                                     {"paths", list({"/v1/*", "/"})},
@@ -182,27 +192,35 @@ TEST(Snapshot, GivesTraceAndConnectToNobodyWhoeverNamesThem) {
 }
 
 TEST(Snapshot, DeniesADisabledPrincipal) {
-  const auto snapshot = Written()
-                            .add({{"kind", text("principal")}, {"name", text("p")}, {"disabled", text("true")}})
-                            .upstream("u", "/u").grant("principal", "p", "u").compile();
+  const auto snapshot =
+      Written()
+          .add({{"kind", text("principal")}, {"name", text("p")}, {"disabled", text("true")}})
+          .upstream("u", "/u")
+          .grant("principal", "p", "u")
+          .compile();
   EXPECT_EQ(authorized(*snapshot, 0, 0, "GET", "/x"), "denied");
 }
 
 TEST(Snapshot, TakesTheFirstGrantWrittenWhetherOfPrincipalOrRole) {
-  const auto snapshot = Written().principal("p", {"r", "s", "r"}).upstream("u", "/u")
-                            .grant("role", "s", "u", {{"name", text("first")}, {"paths", list({"/a/**"})}})
-                            .grant("principal", "p", "u", {{"name", text("second")}, {"paths", list({"/a/**", "/b/**"})}})
-                            .grant("role", "r", "u", {{"name", text("third")}})
-                            .grant("principal", "p", "u", {{"name", text("fourth")}})
-                            .grant("role", "t", "u", {{"name", text("nobody")}})
-                            .compile();
+  const auto snapshot =
+      Written()
+          .principal("p", {"r", "s", "r"})
+          .upstream("u", "/u")
+          .grant("role", "s", "u", {{"name", text("first")}, {"paths", list({"/a/**"})}})
+          .grant("principal", "p", "u", {{"name", text("second")}, {"paths", list({"/a/**", "/b/**"})}})
+          .grant("role", "r", "u", {{"name", text("third")}})
+          .grant("principal", "p", "u", {{"name", text("fourth")}})
+          .grant("role", "t", "u", {{"name", text("nobody")}})
+          .compile();
   EXPECT_EQ(authorized(*snapshot, 0, 0, "GET", "/a/x"), "first");
   EXPECT_EQ(authorized(*snapshot, 0, 0, "GET", "/b/x"), "second");
   EXPECT_EQ(authorized(*snapshot, 0, 0, "GET", "/c/x"), "third");
 }
 
 TEST(Snapshot, MakesUpNamesForGrantsThatHaveNone) {
-  const auto snapshot = Written().principal("p", {"r"}).upstream("u", "/u")
+  const auto snapshot = Written()
+                            .principal("p", {"r"})
+                            .upstream("u", "/u")
                             .grant("principal", "p", "u", {{"methods", list({"GET"})}, {"rate", text("1/s")}})
                             .grant("principal", "p", "u", {{"methods", list({"PUT"})}})
                             .grant("role", "r", "u")
@@ -217,8 +235,13 @@ TEST(Snapshot, KeepsALimitsKeyAcrossSnapshots) {
     return of->authorize(0, 0, Method::kGet, "GET", "/", kNow)->limit_key;
   };
   const auto one = Written().principal("p").upstream("u", "/u").grant("principal", "p", "u").compile();
-  const auto two = Written().principal("p").principal("q").upstream("u", "/u").grant("principal", "q", "u")
-                       .grant("principal", "p", "u").compile();
+  const auto two = Written()
+                       .principal("p")
+                       .principal("q")
+                       .upstream("u", "/u")
+                       .grant("principal", "q", "u")
+                       .grant("principal", "p", "u")
+                       .compile();
   const auto other = Written().principal("p").upstream("v", "/u").grant("principal", "p", "v").compile();
   EXPECT_EQ(limit_key(one), limit_key(two));
   EXPECT_NE(limit_key(one), limit_key(other));
@@ -229,28 +252,36 @@ TEST(Snapshot, NamesTheLineAndTheLikelyNameOfAMissingReference) {
             "test.yaml:30: grant: no upstream is named 'opnai'; did you mean 'openai'?");
   EXPECT_EQ(Written().principal("billing").upstream("u", "/u").grant("principal", "biling", "u").refusal(),
             "test.yaml:30: grant: no principal is named 'biling'; did you mean 'billing'?");
-  EXPECT_EQ(Written().key("aaaaaaaa", "nobody").refusal(), "test.yaml:10: api_key: no principal is named 'nobody'");
-  EXPECT_EQ(Written().add({{"kind", text("credential")}, {"name", text("c")}, {"upstream", text("u")}}).refusal(),
-            "test.yaml:10: credential: no upstream is named 'u'");
+  EXPECT_EQ(Written().key("aaaaaaaa", "nobody").refusal(),
+            "test.yaml:10: api_key: no principal is named 'nobody'");
+  EXPECT_EQ(
+      Written().add({{"kind", text("credential")}, {"name", text("c")}, {"upstream", text("u")}}).refusal(),
+      "test.yaml:10: credential: no upstream is named 'u'");
 }
 
 TEST(Snapshot, RefusesDuplicatesAndNamesBothPlaces) {
   EXPECT_EQ(Written().upstream("u", "/u").upstream("u", "/v").refusal(),
-            "test.yaml:20: upstream: 'u' is already there, at test.yaml:10");
+            "test.yaml:20: upstream 'u' is already there, at test.yaml:10");
   EXPECT_EQ(Written().upstream("u", "/u").upstream("v", "/u").refusal(),
-            "test.yaml:20: upstream: mount: '/u' is already there, at test.yaml:10");
+            "test.yaml:20: upstream: mount '/u' is already there, at test.yaml:10");
   EXPECT_EQ(Written().principal("p").principal("p").refusal(),
-            "test.yaml:20: principal: 'p' is already there, at test.yaml:10");
+            "test.yaml:20: principal 'p' is already there, at test.yaml:10");
   EXPECT_EQ(Written().principal("p").key("aaaaaaaa", "p").key("aaaaaaaa", "p").refusal(),
-            "test.yaml:30: api_key: 'aaaaaaaa' is already there, at test.yaml:20");
-  EXPECT_EQ(Written().principal("p").upstream("u", "/u").grant("principal", "p", "u", {{"name", text("g")}})
-                .grant("principal", "p", "u", {{"name", text("g")}}).refusal(),
-            "test.yaml:40: grant: 'g' is already there, at test.yaml:30");
+            "test.yaml:30: api_key 'aaaaaaaa' is already there, at test.yaml:20");
+  EXPECT_EQ(Written()
+                .principal("p")
+                .upstream("u", "/u")
+                .grant("principal", "p", "u", {{"name", text("g")}})
+                .grant("principal", "p", "u", {{"name", text("g")}})
+                .refusal(),
+            "test.yaml:40: grant 'g' is already there, at test.yaml:30");
 }
 
 TEST(Snapshot, RefusesACredentialThatNobodySaysHowToSend) {
   Written written;
-  written.add({{"kind", text("upstream")}, {"name", text("u")}, {"mount", text("/u")},
+  written.add({{"kind", text("upstream")},
+               {"name", text("u")},
+               {"mount", text("/u")},
                {"base_url", text("https://api.test")}});
   written.add({{"kind", text("credential")}, {"name", text("c")}, {"upstream", text("u")}});
   EXPECT_THAT(written.refusal(), ::testing::HasSubstr("neither it nor its upstream says how it is sent"));

@@ -63,22 +63,26 @@ Result<PrivateAddresses> read_private_addresses(ObjectReader& reader) {
 }
 
 bool is_allowed(const PrivateAddresses& allowed, const base::IpAddress& address) {
-  return allowed.all || std::ranges::any_of(allowed.ranges, [&](const base::Cidr& c) { return c.contains(address); });
+  return allowed.all ||
+         std::ranges::any_of(allowed.ranges, [&](const base::Cidr& c) { return c.contains(address); });
 }
 
 // What could never work is said now, not at the first call.
 Result<void> check_base_url(const UpstreamResource& upstream, const base::Place& place) {
   if (!upstream.base_url.tls && !upstream.allow_plaintext) {
-    return invalid_at(place,
-                      "base_url is http://, which would show the credential to the network; use https://, or say "
-                      "allow_plaintext: true");
+    return invalid_at(
+        place,
+        "base_url is http://, which would show the credential to the network; use https://, or say "
+        "allow_plaintext: true");
   }
   if (!upstream.base_url.host_is_ip) return ok();
   const base::IpAddress address = CLV_TRY(base::parse_ip(upstream.base_url.host));
-  if (!base::is_special_purpose(address) || is_allowed(upstream.allow_private_addresses, address)) return ok();
+  if (!base::is_special_purpose(address) || is_allowed(upstream.allow_private_addresses, address))
+    return ok();
   return invalid_at(place,
                     "base_url names a private or special-purpose address; if that is meant, say so: "
-                    "allow_private_addresses: [" + base::format_ip(address) + "]");
+                    "allow_private_addresses: [" +
+                        base::format_ip(address) + "]");
 }
 
 Result<UpstreamTls> read_tls(const Document& node) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/config.h"
 
+#include <unistd.h>
+
 #include "base/parse.h"
 #include "server/resource_files.h"
 #include "server/yaml.h"
@@ -31,6 +33,15 @@ Result<void> read_duration(ObjectReader& reader, std::string_view key, std::chro
 
 bool is_off(const Document& node) { return node.type == Document::Type::kScalar && (node.scalar == "off" || node.scalar == "false"); }
 
+// The name of a file that can be read, so that what is missing is found with its line, before anything starts.
+Result<std::string> read_file_name(ObjectReader& reader, std::string_view key, std::string_view what) {
+  const Document* node = CLV_TRY(reader.required(key));
+  std::string name = CLV_TRY(base::read_string(*node, key));
+  if (::access(name.c_str(), R_OK) != 0)
+    return base::invalid_at(node->place, std::string(what) + "." + std::string(key) + ": " + name + " cannot be read");
+  return name;
+}
+
 Result<ListenerTls> read_tls(const Document& node, std::string_view what) {
   ListenerTls tls;
   if (is_off(node)) {
@@ -40,8 +51,9 @@ Result<ListenerTls> read_tls(const Document& node, std::string_view what) {
   if (node.type != Document::Type::kMap)
     return base::invalid_at(node.place, std::string(what) + ": must be `off`, or { cert: FILE, key: FILE }");
   ObjectReader reader = CLV_TRY(ObjectReader::of(node, std::string(what)));
-  tls.certificate = CLV_TRY(reader.required_string("cert"));
-  tls.key = CLV_TRY(reader.required_string("key"));
+  for (const char* key : {"cert", "key"}) CLV_TRY(reader.required(key));
+  tls.certificate = CLV_TRY(read_file_name(reader, "cert", what));
+  tls.key = CLV_TRY(read_file_name(reader, "key", what));
   CLV_TRY_VOID(reader.finish());
   return tls;
 }

@@ -25,7 +25,7 @@ TEST(Config, HasADefaultForEverything) {
 TEST(Config, ReadsEveryKey) {
   const auto config = parse(R"(
 data_dir: /tmp/d
-gateway: { listen: "[::1]:1", tls: { cert: a.pem, key: a.key }, workers: 3 }
+gateway: { listen: "[::1]:1", tls: { cert: /dev/null, key: /dev/zero }, workers: 3 }
 admin: { listen: "127.0.0.1:2", tls: off }
 limits: { head: 8KiB, body: 10MiB, headers: 50, connections: 7, head_timeout: 5s, idle_timeout: 6s, body_idle_timeout: 7s,
           upstream_idle: 8s, upstream_connections: 9, unauthenticated: 10/min }
@@ -34,7 +34,7 @@ drain_timeout: 3s
 )");
   ASSERT_TRUE(config.has_value()) << config.error().what();
   EXPECT_EQ(config->data_dir, "/tmp/d");
-  EXPECT_EQ(config->gateway.tls.certificate, "a.pem");
+  EXPECT_EQ(config->gateway.tls.certificate, "/dev/null");
   EXPECT_EQ(config->workers, 3U);
   EXPECT_TRUE(config->admin->tls.off);
   EXPECT_EQ(config->limits.head.bytes, 8192U);
@@ -49,7 +49,7 @@ drain_timeout: 3s
 }
 
 TEST(Config, TheAdminListenerTakesTheGatewaysCertificateUnlessItHasItsOwn) {
-  EXPECT_EQ(parse("gateway: { tls: { cert: a.pem, key: a.key } }")->admin->tls.certificate, "a.pem");
+  EXPECT_EQ(parse("gateway: { tls: { cert: /dev/null, key: /dev/zero } }")->admin->tls.certificate, "/dev/null");
   EXPECT_TRUE(parse("gateway: { tls: off }")->admin->tls.off);
   EXPECT_FALSE(parse("admin: { listen: \"off\" }")->admin.has_value());
   EXPECT_FALSE(parse("admin: { listen: off }")->admin.has_value());
@@ -78,7 +78,8 @@ INSTANTIATE_TEST_SUITE_P(
     Table, BadConfig,
     ::testing::Values(Bad{"datadir: x", "c.yaml:1: "}, Bad{"datadir: x", "did you mean 'data_dir'"},
                       Bad{"gateway:\n  listen: 8443", "c.yaml:2: listen"}, Bad{"gateway: { listen: \"localhost:1\" }", "ADDRESS:PORT"},
-                      Bad{"gateway: { tls: yes }", "gateway.tls"}, Bad{"gateway: { tls: { cert: a } }", "key"},
+                      Bad{"gateway: { tls: yes }", "gateway.tls"}, Bad{"gateway: { tls: { cert: /dev/null } }", "key"},
+                      Bad{"gateway:\n  tls: { cert: /dev/null, key: /nowhere/k.pem }", "c.yaml:2: gateway.tls.key: /nowhere/k.pem"},
                       Bad{"gateway: { workers: 0 }", "workers"}, Bad{"gateway: { workers: many }", "workers"},
                       Bad{"\n\nlimits: { head: 1MiB }", "c.yaml:3: head"}, Bad{"limits: { head: 4 apples }", "head"},
                       Bad{"limits: { idle_timeout: 30 }", "idle_timeout"}, Bad{"limits: { idle_timeout: 0s }", "idle_timeout"},

@@ -31,6 +31,7 @@ GatewayWorker::GatewayWorker(unsigned number, const WorkerContext& context, std:
               buffers_,
               metrics_,
               access_log_,
+              gateway::FailureLog(context.log),
               std::move(opener),
               crypto::Sha256(),
               gateway::RequestIds(),

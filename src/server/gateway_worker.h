@@ -20,6 +20,7 @@ struct WorkerContext {
   const gateway::Shared& shared;
   vault::ProcessKey& key;
   telemetry::AccessLogWriter& access_log;
+  telemetry::Log& log;
   std::atomic<std::size_t>& open_connections;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/process.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -20,6 +21,11 @@ Result<SecretMemory> prepare_process() {
   base::SecretArena* arena = CLV_TRY(base::SecretArena::create(options)).release();
   CLV_TRY_VOID(crypto::route_openssl_memory(*arena));
   return SecretMemory{*arena, CLV_TRY(vault::ProcessKey::create(*arena))};
+}
+
+void open_standard_streams() noexcept {
+  for (int fd = 0; fd <= 2; ++fd)
+    if (::fcntl(fd, F_GETFD) < 0) (void)::open("/dev/null", O_RDWR);  // takes the lowest that is free: this one
 }
 
 void raise_file_limit() noexcept {

@@ -21,6 +21,9 @@ struct SecretMemory {
 // Call once, first. kUnavailable when no page can be locked, kInvalid for a bad CLAVIGER_SECRET_MEMORY.
 Result<SecretMemory> prepare_process();
 
+// Puts /dev/null in place of standard streams that are closed: else the first socket would be taken for one.
+void open_standard_streams() noexcept;
+
 // Raises the soft limit of open files to the hard one.
 void raise_file_limit() noexcept;
 

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -17,20 +18,32 @@
 namespace claviger::server {
 namespace {
 
-Error invalid(std::string what) { return Error::formatted(Code::kInvalid, Blame::kOperator, std::move(what)); }
+Error invalid(std::string what) {
+  return Error::formatted(Code::kInvalid, Blame::kOperator, std::move(what));
+}
 
 Error from_errno(const std::string& path, int error_number) {
   const Code code = error_number == ENOENT ? Code::kNotFound : Code::kInvalid;
   return Error::from_errno(code, Blame::kOperator, path, error_number);
 }
 
+// Whoever may change what the gateway reads may grant what they like. A volume that is mounted read-only
+// (as Kubernetes mounts ConfigMaps, whatever their modes) cannot be changed.
+Result<void> check_not_too_open(int fd, const struct stat& status, const std::string& path) {
+  struct statvfs volume{};
+  if (::fstatvfs(fd, &volume) == 0 && (volume.f_flag & ST_RDONLY) != 0) return ok();
+  if (status.st_uid != 0 && status.st_uid != ::geteuid())
+    return invalid(path + ": belongs to another user, who may change it at will; chown it to the user that runs the gateway, or root");
+  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    return invalid(path + ": too open: group or others may write it; chmod go-w " + path);
+  return ok();
+}
+
 Result<std::size_t> check_file(int fd, const std::string& path, std::size_t max) {
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd, &status) != 0) return from_errno(path, errno);
   if (!S_ISREG(status.st_mode)) return invalid(path + ": not a regular file");
-  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-    return invalid(path + ": too open: group or others may write it; chmod go-w " + path);
-  }
+  CLV_TRY_VOID(check_not_too_open(fd, status, path));
   if (status.st_size > static_cast<off_t>(max)) {
     return invalid(path + ": larger than the " + std::to_string(max) + " bytes it may have");
   }
@@ -63,10 +76,15 @@ Result<std::vector<std::string>> list_files(const std::string& directory) {
   };
   const std::unique_ptr<DIR, CloseDirectory> open(::opendir(directory.c_str()));
   if (open == nullptr) return from_errno("resource directory " + directory, errno);
+  struct stat status{};
+  if (::fstat(::dirfd(open.get()), &status) != 0) return from_errno("resource directory " + directory, errno);
+  const auto closed = check_not_too_open(::dirfd(open.get()), status, directory);
+  if (!closed.has_value()) return closed.error().within("resource directory");
   std::vector<std::string> names;
   while (true) {
     errno = 0;
-    const dirent* entry = ::readdir(open.get());  // NOLINT(concurrency-mt-unsafe): safe on a stream of one's own
+    const dirent* entry =
+        ::readdir(open.get());  // NOLINT(concurrency-mt-unsafe): safe on a stream of one's own
     if (entry == nullptr) break;
     if (is_resource_file(entry->d_name)) names.emplace_back(entry->d_name);
   }
@@ -78,7 +96,8 @@ Result<std::vector<std::string>> list_files(const std::string& directory) {
 }  // namespace
 
 Result<std::string> read_text_file(const std::string& path, std::size_t max) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);  // a FIFO must not hang us
+  const int fd =
+      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);  // a FIFO must not hang us
   if (fd < 0) return from_errno(path, errno);
   Result<std::string> text = read_all(fd, path, max);
   ::close(fd);

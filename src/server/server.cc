@@ -103,7 +103,7 @@ Result<void> Server::bind_gateway() {
   const auto tls = CLV_TRY(make_tls(config.gateway));
   // SO_REUSEPORT lets a second gateway share the port unnoticed: try it alone first.
   if (config.gateway.listen.port != 0) ::close(CLV_TRY(net::listen_on(config.gateway.listen, false)).fd);
-  const WorkerContext context{config, clock_, shared_, *memory_.key, *access_log_, open_connections_};
+  const WorkerContext context{config, clock_, shared_, *memory_.key, *access_log_, log_, open_connections_};
   net::Endpoint endpoint = config.gateway.listen;
   for (unsigned number = 0; number < worker_count(config); ++number) {
     const net::ListeningSocket socket = CLV_TRY(net::listen_on(endpoint, true));

@@ -30,7 +30,9 @@ class Builder final : public YAML::EventHandler {
  public:
   // `text` is what is parsed, kEnd included.
   Builder(std::string_view text, std::shared_ptr<const std::string> file)
-      : file_(std::move(file)), rest_(text), end_line_(static_cast<int>(std::ranges::count(text, '\n')) - 1) {}
+      : file_(std::move(file)),
+        rest_(text),
+        end_line_(static_cast<int>(std::ranges::count(text, '\n')) - 1) {}
 
   std::vector<Document> take() { return std::move(documents_); }
   base::Place place_of(const YAML::Mark& mark) const {
@@ -38,15 +40,18 @@ class Builder final : public YAML::EventHandler {
   }
 
   // yaml-cpp takes whatever follows a document for the next one, without any `---`.
-  void OnDocumentStart(const YAML::Mark& mark) override {  // NOLINT(readability-identifier-naming): yaml-cpp's
+  void OnDocumentStart(
+      const YAML::Mark& mark) override {  // NOLINT(readability-identifier-naming): yaml-cpp's
     is_past_end_ = mark.line >= end_line_;
     for (; line_ < mark.line; ++line_) rest_.remove_prefix(rest_.find('\n') + 1);
     const bool is_marked = documents_.empty() || is_past_end_ || rest_.starts_with("---");
-    if (!is_marked) stop(mark, "not well-formed YAML: this belongs to nothing above it (a new document begins with ---)");
+    if (!is_marked)
+      stop(mark, "not well-formed YAML: this belongs to nothing above it (a new document begins with ---)");
   }
   void OnDocumentEnd() override {}  // NOLINT(readability-identifier-naming)
 
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {  // NOLINT(readability-identifier-naming)
+  void OnNull(const YAML::Mark& mark,
+              YAML::anchor_t anchor) override {  // NOLINT(readability-identifier-naming)
     add(node(Document::Type::kNull, mark, "", anchor));
   }
 
@@ -91,7 +96,8 @@ class Builder final : public YAML::EventHandler {
     const bool is_plain = tag.empty() || tag == "?" || tag == "!";
     if (!is_plain) stop(mark, "tags (!name) are not supported");
     if (++nodes_ > kMaxYamlNodes) stop(mark, "a file has at most 200000 nodes; split it");
-    const bool awaits_key = !open_.empty() && open_.back().document.type == Document::Type::kMap && !open_.back().key;
+    const bool awaits_key =
+        !open_.empty() && open_.back().document.type == Document::Type::kMap && !open_.back().key;
     if (awaits_key && type != Document::Type::kScalar) stop(mark, "a key is a scalar");
     Document made;
     made.type = type;

@@ -31,7 +31,8 @@ std::string repeat(std::string_view text, int times) {
 }
 
 TEST(Yaml, ReadsMapsListsAndScalarsWithTheirLines) {
-  const auto documents = read("kind: grant\nmethods: [GET, POST]\nnested:\n  a: 1\n  b:\n    - x\n    - y: z\n");
+  const auto documents =
+      read("kind: grant\nmethods: [GET, POST]\nnested:\n  a: 1\n  b:\n    - x\n    - y: z\n");
   ASSERT_EQ(documents.size(), 1u);
   const Document& map = documents[0];
   ASSERT_EQ(map.type, Type::kMap);
@@ -61,7 +62,8 @@ TEST(Yaml, ReadsSeveralDocuments) {
 }
 
 TEST(Yaml, KnowsWhatWasQuoted) {
-  const Document list = read("- true\n- \"true\"\n- 'true'\n- |-\n  true\n- ~\n- null\n- ''\n-\n- \"a\\u00e9\\n\"\n")[0];
+  const Document list =
+      read("- true\n- \"true\"\n- 'true'\n- |-\n  true\n- ~\n- null\n- ''\n-\n- \"a\\u00e9\\n\"\n")[0];
   ASSERT_EQ(list.items.size(), 9u);
   EXPECT_FALSE(list.items[0].quoted);
   for (std::size_t i = 1; i <= 3; ++i) {
@@ -83,7 +85,8 @@ TEST(Yaml, RefusesAKeyThatIsThereTwice) {
 }
 
 TEST(Yaml, RefusesAnchorsAliasesAndTags) {
-  EXPECT_EQ(refusal("a: 1\nb: &x 2\n"), "test.yaml:2: anchors (&name) are not supported; write it out where it is needed");
+  EXPECT_EQ(refusal("a: 1\nb: &x 2\n"),
+            "test.yaml:2: anchors (&name) are not supported; write it out where it is needed");
   EXPECT_NE(refusal("a: &x [1]\nb: *x\n"), "");
   EXPECT_NE(refusal("a: &x {b: *x}\n"), "");
   EXPECT_NE(refusal("a: *x\n"), "");
@@ -134,7 +137,8 @@ TEST(Yaml, NamesTheLineOfASyntaxError) {
 
 // yaml-cpp alone lets these pass.
 TEST(Yaml, RefusesAFileThatIsCutShort) {
-  for (const char* text : {"a: 1\nb: \"open\n", "a: 1\nb: \"open", "a: 'open\n", "a: 'open\n\n\n", "- \"open\n"}) {
+  for (const char* text :
+       {"a: 1\nb: \"open\n", "a: 1\nb: \"open", "a: 'open\n", "a: 'open\n\n\n", "- \"open\n"}) {
     EXPECT_NE(refusal(text).find("not well-formed YAML"), std::string::npos) << text;
   }
 }
@@ -155,9 +159,16 @@ TEST(Yaml, RefusesBytesThatAreNoText) {
   EXPECT_EQ(refusal(std::string("a: 1\nb: \0x\n", 11)), "test.yaml:2: a control byte stands in the text");
   EXPECT_NE(refusal("a: \x1b[31m\n"), "");
   EXPECT_NE(refusal("a: \xff\n"), "");
-  EXPECT_NE(refusal(std::string("\xff\xfe" "a\0:\0", 6)), "");
+  EXPECT_NE(refusal(std::string("\xff\xfe"
+                                "a\0:\0",
+                                6)),
+            "");
   EXPECT_NE(refusal(std::string("\0a\0:\0 \0b", 8)), "");
-  EXPECT_EQ(read("\xef\xbb\xbf" "a: 1\r\nb: 2\r\n")[0].entries.at(1).second.scalar, "2");
+  EXPECT_EQ(read("\xef\xbb\xbf"
+                 "a: 1\r\nb: 2\r\n")[0]
+                .entries.at(1)
+                .second.scalar,
+            "2");
 }
 
 }  // namespace

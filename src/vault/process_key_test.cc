@@ -26,24 +26,24 @@ class ProcessKeyTest : public ::testing::Test {
     return opener.open(sealed, std::as_writable_bytes(std::span(text))).has_value() ? text : "refused";
   }
 
-  std::unique_ptr<ProcessKey> key = *ProcessKey::create(arena);
+  std::unique_ptr<ProcessKey> key_ = *ProcessKey::create(arena);
 };
 
 TEST_F(ProcessKeyTest, OpensWhatItSealedThroughEveryOpener) {
-  const Sealed sealed = key->seal(bytes_of("fake-token"), "credential/openai-main");
+  const Sealed sealed = key_->seal(bytes_of("fake-token"), "credential/openai-main");
   EXPECT_EQ(sealed.plain_size(), 10U);
-  Opener first = *key->make_opener();
-  Opener second = *key->make_opener();
+  Opener first = *key_->make_opener();
+  Opener second = *key_->make_opener();
   EXPECT_EQ(open(first, sealed), "fake-token");
   EXPECT_EQ(open(second, sealed), "fake-token");
   EXPECT_EQ(open(first, sealed), "fake-token");
 }
 
 TEST_F(ProcessKeyTest, OpensNothingThatIsBoundToSomethingElse) {
-  Sealed sealed = key->seal(bytes_of("fake-token"), "openai-main https://api.example.com");
-  const Sealed other = key->seal(bytes_of("fake-other"), "openai-main https://api.example.net");
+  Sealed sealed = key_->seal(bytes_of("fake-token"), "openai-main https://api.example.com");
+  const Sealed other = key_->seal(bytes_of("fake-other"), "openai-main https://api.example.net");
   sealed.associated = other.associated;
-  Opener opener = *key->make_opener();
+  Opener opener = *key_->make_opener();
   EXPECT_EQ(open(opener, sealed), "refused");
   EXPECT_EQ(open(opener, other), "fake-other");
 }
@@ -51,45 +51,45 @@ TEST_F(ProcessKeyTest, OpensNothingThatIsBoundToSomethingElse) {
 TEST_F(ProcessKeyTest, OpensNothingOfAnotherProcessKey) {
   const auto other = *ProcessKey::create(arena);
   Opener opener = *other->make_opener();
-  EXPECT_EQ(open(opener, key->seal(bytes_of("fake-token"), "x")), "refused");
+  EXPECT_EQ(open(opener, key_->seal(bytes_of("fake-token"), "x")), "refused");
 }
 
 TEST_F(ProcessKeyTest, OpensNothingThatWasAltered) {
-  Sealed sealed = key->seal(bytes_of("fake-token"), "x");
+  Sealed sealed = key_->seal(bytes_of("fake-token"), "x");
   sealed.bytes.back() ^= std::byte{1};
-  Opener opener = *key->make_opener();
+  Opener opener = *key_->make_opener();
   EXPECT_EQ(open(opener, sealed), "refused");
 }
 
 TEST_F(ProcessKeyTest, SealsDifferentlyEachTimeAndShowsNothing) {
   std::set<std::vector<std::byte>> seen;
   for (int round = 0; round < 100; ++round) {
-    const Sealed sealed = key->seal(bytes_of("fake-token"), "x");
+    const Sealed sealed = key_->seal(bytes_of("fake-token"), "x");
     EXPECT_TRUE(std::ranges::search(sealed.bytes, bytes_of("fake-token")).empty());
     EXPECT_TRUE(seen.insert(sealed.bytes).second);
   }
 }
 
 TEST_F(ProcessKeyTest, SealsAnEmptySecret) {
-  const Sealed sealed = key->seal({}, "x");
+  const Sealed sealed = key_->seal({}, "x");
   EXPECT_EQ(sealed.plain_size(), 0U);
-  Opener opener = *key->make_opener();
+  Opener opener = *key_->make_opener();
   EXPECT_EQ(open(opener, sealed), "");
 }
 
 TEST_F(ProcessKeyTest, KeepsItselfAndItsOpenersInTheArenaAndGivesThemBack) {
-  EXPECT_EQ(&key->arena(), &arena);
-  key.reset();
+  EXPECT_EQ(&key_->arena(), &arena);
+  key_.reset();
   const std::size_t without = arena.usage().in_use;
-  key = *ProcessKey::create(arena);
+  key_ = *ProcessKey::create(arena);
   const std::size_t with_key = arena.usage().in_use;
   EXPECT_GE(with_key, without + crypto::Aead::kKeySize + 2 * 240);  // the key and two schedules
   {
-    const Opener opener = *key->make_opener();
+    const Opener opener = *key_->make_opener();
     EXPECT_GE(arena.usage().in_use, with_key + 2 * 240);
   }
   EXPECT_EQ(arena.usage().in_use, with_key);
-  key.reset();
+  key_.reset();
   EXPECT_EQ(arena.usage().in_use, without);
   EXPECT_EQ(crypto::openssl_memory().arena_overflows, 0U);
 }

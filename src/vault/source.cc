@@ -18,7 +18,9 @@ constexpr std::string_view kEnvironment = "env:";
 constexpr std::string_view kFile = "file:";
 constexpr std::size_t kMaxSize = std::size_t{64} << 10;
 
-Error invalid(std::string what) { return Error::formatted(Code::kInvalid, Blame::kOperator, std::move(what)); }
+Error invalid(std::string what) {
+  return Error::formatted(Code::kInvalid, Blame::kOperator, std::move(what));
+}
 
 // A secret may have been pasted where its source belongs, so the text is never repeated.
 Error unknown_form() {
@@ -70,17 +72,20 @@ class Descriptor {
 
 // What may be wrong with a file that is to hold a secret, and what to do.
 Result<std::size_t> check_file(int fd, const std::string& path) {
-  struct stat status {};
-  if (::fstat(fd, &status) != 0) return Error::from_errno(Code::kInvalid, Blame::kOperator, "secret file " + path, errno);
+  struct stat status{};
+  if (::fstat(fd, &status) != 0)
+    return Error::from_errno(Code::kInvalid, Blame::kOperator, "secret file " + path, errno);
   if (!S_ISREG(status.st_mode)) return invalid("secret file " + path + " is not a regular file");
   if (status.st_uid != ::geteuid() && status.st_uid != 0) {
-    return invalid("secret file " + path + " belongs to another user; chown it to the one that runs the gateway");
+    return invalid("secret file " + path +
+                   " belongs to another user; chown it to the one that runs the gateway");
   }
   if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
     return invalid("secret file " + path + " is open to group or others; chmod 0600 " + path);
   }
   if (status.st_size == 0) return invalid("secret file " + path + " is empty");
-  if (status.st_size > static_cast<off_t>(kMaxSize)) return invalid("secret file " + path + " is over 64 KiB");
+  if (status.st_size > static_cast<off_t>(kMaxSize))
+    return invalid("secret file " + path + " is over 64 KiB");
   return static_cast<std::size_t>(status.st_size);
 }
 
@@ -138,7 +143,8 @@ Result<base::SecretBytes> SecretSources::read_environment(std::string_view varia
 Result<base::SecretBytes> SecretSources::read_file(std::string_view where) {
   const std::string path(where);
   const Descriptor file(path);
-  if (file.number() < 0) return Error::from_errno(Code::kInvalid, Blame::kOperator, "secret file " + path, errno);
+  if (file.number() < 0)
+    return Error::from_errno(Code::kInvalid, Blame::kOperator, "secret file " + path, errno);
   const std::size_t size = CLV_TRY(check_file(file.number(), path));
   // One byte more than it should have shows that it grew meanwhile.
   base::SecretBytes secret = CLV_TRY(base::SecretBytes::allocate(key_.arena(), size + 1));

@@ -140,10 +140,11 @@ TEST_F(SecretSource, RefusesAnEmptyOrOversizedFile) {
 
 // Somebody may have pasted the secret itself where its source belongs.
 TEST_F(SecretSource, RefusesOtherFormsWithoutRepeatingThem) {
-  for (const std::string& from : {std::string(""), std::string("fake-secret"), std::string("env:"), std::string("file:"),
-                                  std::string("env:fake-secret"), std::string("env:1FAKE"), std::string("ENV:FAKE"),
-                                  std::string("env:FAKE=fake-secret"), std::string("vault:fake-secret"),
-                                  "file:/tmp/x" + std::string(1, '\0') + "fake-secret"}) {
+  for (const std::string& from :
+       {std::string(""), std::string("fake-secret"), std::string("env:"), std::string("file:"),
+        std::string("env:fake-secret"), std::string("env:1FAKE"), std::string("ENV:FAKE"),
+        std::string("env:FAKE=fake-secret"), std::string("vault:fake-secret"),
+        "file:/tmp/x" + std::string(1, '\0') + "fake-secret"}) {
     const std::string result = read(from);
     EXPECT_TRUE(result.starts_with("error: ")) << from;
     EXPECT_EQ(result.find("fake-secret"), std::string::npos);

@@ -274,8 +274,7 @@ def test_upstream_connections_stay_within_their_limit(limited, upstream, key):
 def test_a_pooled_connection_is_closed_after_its_idle_time(limited, upstream, key):
     gateway = limited(upstream_idle="300ms")
     assert gateway.get("/raw/any", key).status == 200
-    connection = upstream.connections[0]
-    until(lambda: connection.sock.fileno() == -1, "the gateway to close the idle connection")
+    until(lambda: upstream.connections[0].ended, "the gateway to close the idle connection")
     assert gateway.get("/raw/any", key).json["connection"] == 2
 
 

@@ -259,7 +259,7 @@ def test_a_connection_that_died_idle_is_never_used_for_a_post(make_gateway, make
     with gateway.connect() as client:
         for turn in range(20):
             assert client.call("POST", "/raw/leaves", [wire.bearer(key)], b"x").body == b"bye"
-            until(lambda: upstream.connections[turn].sock.fileno() == -1, "the upstream to have closed")
+            until(lambda: upstream.connections[turn].ended, "the upstream to have closed")
     assert len(upstream.to("/leaves")) == 20
 
 

@@ -42,18 +42,16 @@ Result<std::unique_ptr<const Credential>> Bench::make(const Kind& kind, const ba
                                                       std::string_view secret) {
   auto bytes = base::SecretBytes::copy_of(*arena_, std::as_bytes(std::span(secret)));
   CLV_CHECK(bytes.has_value());
-  return kind.make({.name = "fake-credential",
-                    .auth = auth,
-                    .secret = *std::move(bytes),
-                    .bound_to = kBoundTo},
-                   *key_);
+  return kind.make(
+      {.name = "fake-credential", .auth = auth, .secret = *std::move(bytes), .bound_to = kBoundTo}, *key_);
 }
 
 std::string Bench::fields_of(const Credential& credential) {
   std::string memory(std::size_t{64} << 10, '\0');
   http::HeadWriter out(memory);
   vault::Opener open = opener();
-  const Result<void> written = credential.write_fields({.method = "GET", .host = "upstream.test", .path = "/"}, out, open);
+  const Result<void> written =
+      credential.write_fields({.method = "GET", .host = "upstream.test", .path = "/"}, out, open);
   return written.has_value() ? std::string(out.text()) : "error: " + std::string(written.error().what());
 }
 

@@ -29,7 +29,8 @@ class Bench {
   vault::ProcessKey& key() noexcept { return *key_; }
   vault::Opener opener();
 
-  Result<std::unique_ptr<const Credential>> make(const Kind& kind, const base::Document& auth, std::string_view secret);
+  Result<std::unique_ptr<const Credential>> make(const Kind& kind, const base::Document& auth,
+                                                 std::string_view secret);
   // What it writes, or "error: ..." .
   std::string fields_of(const Credential& credential);
   std::string query_of(const Credential& credential);

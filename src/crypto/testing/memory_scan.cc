@@ -18,14 +18,10 @@ namespace {
 
 constexpr std::size_t kOverlap = 256;
 constexpr std::size_t kWindow = (std::size_t{1} << 20) + kOverlap;
-// AddressSanitizer's shadow (x86-64): terabytes that hold no data of the program's.
-#if __has_feature(address_sanitizer)
-constexpr std::uintptr_t kShadowBegin = 0x7fff7000;
-constexpr std::uintptr_t kShadowEnd = 0x10007fff8000;
-#else
-constexpr std::uintptr_t kShadowBegin = 0;
-constexpr std::uintptr_t kShadowEnd = 0;
-#endif
+// Shadow memory of sanitizers: gigabytes to terabytes that hold no data of the program's. The smallest
+// such mapping is AddressSanitizer's low shadow, at an address of its own.
+constexpr std::uintptr_t kLargest = std::uintptr_t{1} << 32;
+constexpr std::uintptr_t kLowShadow = 0x7fff7000;
 
 struct Mapping {
   std::uintptr_t begin = 0;
@@ -49,7 +45,7 @@ std::vector<Mapping> writable_mappings(const std::string& process) {
   CLV_CHECK(maps.is_open());
   for (std::string line; std::getline(maps, line);) {
     const Mapping mapping = parse_mapping(line);
-    const bool is_shadow = mapping.begin >= kShadowBegin && mapping.end <= kShadowEnd;
+    const bool is_shadow = mapping.begin == kLowShadow || mapping.end - mapping.begin > kLargest;
     if (mapping.writable && !is_shadow) mappings.push_back(mapping);
   }
   return mappings;

@@ -20,6 +20,7 @@ std::array<char, 29> date_now(http::ServerConnection& caller) noexcept {
 
 net::Task<void> ProbesDoor::handle(http::ServerConnection& caller) {
   const http::RequestHead& head = caller.head();
+  if (head.minor == 0) caller.close_after_answer();  // as HTTP/1.0 expects unless told
   const bool reads = head.method == http::Method::kGet || head.method == http::Method::kHead;
   if (reads && head.path == "/healthz") co_return co_await answer(caller, 200, "text/plain", "ok\n");
   if (reads && head.path == "/readyz") {

@@ -81,7 +81,7 @@ Stand::Stand(unsigned upstream_port)
   const identity::NewApiKey made = *identity::generate_api_key(*arena_);
   api_key_ = made.text.reveal_text();
   world_ = *make_world(upstream_port, made.id, made.hash, *key_);
-  worker_.reset(new Worker{loop(), *resolver_, buffers_, metrics_, *access_log_, *key_->make_opener(), crypto::Sha256(), RequestIds(),
+  worker_.reset(new Worker{loop(), *resolver_, buffers_, metrics_, *access_log_, FailureLog(log_), *key_->make_opener(), crypto::Sha256(), RequestIds(),
                            SecretScratchPool(*arena_), UpstreamPools(loop(), *resolver_, buffers_, metrics_, PoolLimits()), shared_});
   worker_->pools.adopt(world_);
 }

@@ -42,6 +42,8 @@ class Stand : public net::testing::LoopFixture {
   std::unique_ptr<base::SecretArena> arena_;
   std::unique_ptr<vault::ProcessKey> key_;
   std::string api_key_;
+  SystemClock clock_;
+  telemetry::Log log_{telemetry::Level::kError, 2, clock_};
   std::unique_ptr<telemetry::AccessLogWriter> access_writer_;
   telemetry::WorkerMetrics metrics_;
   std::unique_ptr<telemetry::AccessLog> access_log_;

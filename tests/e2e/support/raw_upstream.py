@@ -5,7 +5,7 @@ import json
 import socket
 import ssl
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from support.waiting import PATIENCE, until
 
@@ -51,7 +51,7 @@ class Connection:
     upstream: "RawUpstream"
     buffer: bytes = b""
     sent: int = 0  # bytes of this connection that the kernel took
-    aborted: bool = field(default=False)
+    ended: bool = False  # closed on this side, and the other side's kernel knows
 
     def receive(self):
         piece = self.sock.recv(65536)
@@ -104,7 +104,6 @@ class Connection:
     def abort(self):
         """A reset instead of an end."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
-        self.aborted = True
 
 
 def echo(connection, request):
@@ -183,6 +182,10 @@ class RawUpstream:
         """Requests so far for this path."""
         return [request for request in self.requests if request.path == path]
 
+    def saw(self, answer):
+        """Whether the request came through that was given this answer."""
+        return any(request.all("X-Request-Id") == answer.all("X-Request-Id") for request in self.requests)
+
     def last(self, path):
         return until(lambda: self.to(path), f"the upstream to see {path}")[-1]
 
@@ -196,6 +199,7 @@ class RawUpstream:
             threading.Thread(target=self._serve, args=(sock, self.accepted), daemon=True).start()
 
     def _serve(self, sock, number):
+        connection = None
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.context:
@@ -217,6 +221,8 @@ class RawUpstream:
             pass  # the gateway went away, which is its right
         finally:
             sock.close()
+            if connection:
+                connection.ended = True
 
     def _exchange(self, connection):
         request = Request(connection.read_until(b"\r\n\r\n"), connection=connection.number)
