@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy/resources.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "policy/testing/documents.h"
 
