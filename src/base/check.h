@@ -9,7 +9,7 @@ namespace claviger::base {
 [[noreturn]] void check_failed(const char* condition, const char* file, int line) noexcept;
 }  // namespace claviger::base
 
-#define CLV_CHECK(condition)                                                            \
-  (__builtin_expect(static_cast<bool>(condition), 1)                                    \
-       ? static_cast<void>(0)                                                           \
+#define CLV_CHECK(condition)                         \
+  (__builtin_expect(static_cast<bool>(condition), 1) \
+       ? static_cast<void>(0)                        \
        : ::claviger::base::check_failed(#condition, __FILE_NAME__, __LINE__))

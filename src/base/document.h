@@ -67,7 +67,8 @@ class ObjectReader {
   Result<std::string> required_string(std::string_view key);
   Result<std::optional<std::string>> optional_string(std::string_view key);
   Result<bool> boolean_or(std::string_view key, bool fallback);
-  Result<std::uint64_t> number_or(std::string_view key, std::uint64_t fallback, std::uint64_t min, std::uint64_t max);
+  Result<std::uint64_t> number_or(std::string_view key, std::uint64_t fallback, std::uint64_t min,
+                                  std::uint64_t max);
   Result<std::vector<std::string>> strings_or_empty(std::string_view key);
 
   const Place& place() const noexcept { return node_->place; }
@@ -85,6 +86,7 @@ class ObjectReader {
 // Scalar readers for use with find(): kInvalid at the node's place when it is of another type.
 Result<std::string> read_string(const Document& node, std::string_view what);
 Result<bool> read_boolean(const Document& node, std::string_view what);
-Result<std::uint64_t> read_number(const Document& node, std::string_view what, std::uint64_t min, std::uint64_t max);
+Result<std::uint64_t> read_number(const Document& node, std::string_view what, std::uint64_t min,
+                                  std::uint64_t max);
 
 }  // namespace claviger::base

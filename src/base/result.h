@@ -23,17 +23,17 @@ inline Result<void> ok() { return {}; }
 
 // `auto x = CLV_TRY(parse(text));` yields the value, or returns the Error from the enclosing function.
 // CLV_CO_TRY is the same inside a coroutine.
-#define CLV_TRY(expression)                                           \
-  ({                                                                  \
-    auto clv_result_ = (expression);                                  \
-    if (!clv_result_.has_value()) return std::move(clv_result_).error(); \
-    *std::move(clv_result_);                                          \
-  })
-#define CLV_CO_TRY(expression)                                           \
+#define CLV_TRY(expression)                                              \
   ({                                                                     \
     auto clv_result_ = (expression);                                     \
-    if (!clv_result_.has_value()) co_return std::move(clv_result_).error(); \
+    if (!clv_result_.has_value()) return std::move(clv_result_).error(); \
     *std::move(clv_result_);                                             \
+  })
+#define CLV_CO_TRY(expression)                                              \
+  ({                                                                        \
+    auto clv_result_ = (expression);                                        \
+    if (!clv_result_.has_value()) co_return std::move(clv_result_).error(); \
+    *std::move(clv_result_);                                                \
   })
 // The same for Result<void>.
 #define CLV_TRY_VOID(expression)                                         \

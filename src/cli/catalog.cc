@@ -19,7 +19,9 @@ namespace {
 constexpr std::string_view kUsage = "usage: ";
 }
 
-Error usage_error(std::string_view what) { return Error::formatted(Code::kInvalid, Blame::kOperator, std::string(kUsage) + std::string(what)); }
+Error usage_error(std::string_view what) {
+  return Error::formatted(Code::kInvalid, Blame::kOperator, std::string(kUsage) + std::string(what));
+}
 bool is_usage_error(const Error& error) noexcept { return error.what().starts_with(kUsage); }
 
 }  // namespace claviger::cli

@@ -12,7 +12,9 @@ namespace {
 class CheckConfig final : public Command {
  public:
   std::string_view path() const noexcept override { return "check-config"; }
-  std::string_view summary() const noexcept override { return "Check a configuration file, resource files, or both, without starting anything"; }
+  std::string_view summary() const noexcept override {
+    return "Check a configuration file, resource files, or both, without starting anything";
+  }
   std::string_view examples() const noexcept override {
     return "  claviger check-config claviger.yaml\n"
            "  claviger check-config --resources ./resources\n"
@@ -20,10 +22,12 @@ class CheckConfig final : public Command {
   }
   void declare(Flags& flags) override {
     flags.positional("FILE", file_, "The configuration file");
-    flags.option("--resources", "DIR", resources_, "A directory of resource files; their secrets are not read");
+    flags.option("--resources", "DIR", resources_,
+                 "A directory of resource files; their secrets are not read");
   }
   Result<void> run() override {
-    if (file_.empty() && resources_.empty()) return usage_error("give a configuration FILE, --resources DIR, or both");
+    if (file_.empty() && resources_.empty())
+      return usage_error("give a configuration FILE, --resources DIR, or both");
     if (!file_.empty()) {
       CLV_TRY(server::read_config(file_));
       std::printf("%s: fine\n", file_.c_str());

@@ -18,16 +18,25 @@ constexpr int kWrongUsage = 2;
 class ParserFlags final : public Flags {
  public:
   explicit ParserFlags(CLI::App& app) noexcept : app_(app) {}
-  void option(std::string_view name, std::string_view value_name, std::string& into, std::string_view help) override {
+  void option(std::string_view name, std::string_view value_name, std::string& into,
+              std::string_view help) override {
     app_.add_option(std::string(name), into, std::string(help))->type_name(std::string(value_name));
   }
-  void required(std::string_view name, std::string_view value_name, std::string& into, std::string_view help) override {
-    app_.add_option(std::string(name), into, std::string(help))->type_name(std::string(value_name))->required();
+  void required(std::string_view name, std::string_view value_name, std::string& into,
+                std::string_view help) override {
+    app_.add_option(std::string(name), into, std::string(help))
+        ->type_name(std::string(value_name))
+        ->required();
   }
-  void repeated(std::string_view name, std::string_view value_name, std::vector<std::string>& into, std::string_view help) override {
-    app_.add_option(std::string(name), into, std::string(help))->type_name(std::string(value_name))->allow_extra_args(false);
+  void repeated(std::string_view name, std::string_view value_name, std::vector<std::string>& into,
+                std::string_view help) override {
+    app_.add_option(std::string(name), into, std::string(help))
+        ->type_name(std::string(value_name))
+        ->allow_extra_args(false);
   }
-  void flag(std::string_view name, bool& into, std::string_view help) override { app_.add_flag(std::string(name), into, std::string(help)); }
+  void flag(std::string_view name, bool& into, std::string_view help) override {
+    app_.add_flag(std::string(name), into, std::string(help));
+  }
   void positional(std::string_view name, std::string& into, std::string_view help) override {
     app_.add_option(std::string(name), into, std::string(help))->type_name("");
   }
@@ -43,7 +52,9 @@ CLI::App& add_command(CLI::App& root, const Command& command) {
   if (const std::size_t space = path.find(' '); space != std::string_view::npos) {
     const std::string group(path.substr(0, space));
     const auto groups = root.get_subcommands([&](const CLI::App* app) { return app->get_name() == group; });
-    parent = !groups.empty() ? groups.front() : root.add_subcommand(group, "Commands about API " + group + "s")->require_subcommand(1);
+    parent = !groups.empty()
+                 ? groups.front()
+                 : root.add_subcommand(group, "Commands about API " + group + "s")->require_subcommand(1);
     path.remove_prefix(space + 1);
   }
   CLI::App* app = parent->add_subcommand(std::string(path), std::string(command.summary()));
@@ -60,18 +71,23 @@ int finish(const Command& command, const Result<void>& outcome) {
   if (outcome.has_value()) return 0;
   complain(outcome.error().what());
   if (!is_usage_error(outcome.error())) return kFailed;
-  std::fprintf(stderr, "Try `claviger %.*s --help`.\n", static_cast<int>(command.path().size()), command.path().data());
+  std::fprintf(stderr, "Try `claviger %.*s --help`.\n", static_cast<int>(command.path().size()),
+               command.path().data());
   return kWrongUsage;
 }
 
 int parse_and_run(int argc, char** argv) {
-  CLI::App root("Claviger holds API credentials so that nothing else has to: applications call third-party APIs through it\n"
-                "with keys of their own, and never see the real ones.", "claviger");
+  CLI::App root(
+      "Claviger holds API credentials so that nothing else has to: applications call third-party APIs "
+      "through it\n"
+      "with keys of their own, and never see the real ones.",
+      "claviger");
   root.require_subcommand(1);
   root.set_version_flag("--version", "claviger " + std::string(server::kVersion));
-  root.footer("\nStart here:\n  claviger serve --demo --data-dir ./demo     a gateway with an upstream to try it on\n"
-              "  claviger serve --resources DIR              a gateway beside your application\n"
-              "`claviger COMMAND --help` shows each command by example.");
+  root.footer(
+      "\nStart here:\n  claviger serve --demo --data-dir ./demo     a gateway with an upstream to try it on\n"
+      "  claviger serve --resources DIR              a gateway beside your application\n"
+      "`claviger COMMAND --help` shows each command by example.");
   const auto commands = make_commands();
   std::vector<CLI::App*> apps;
   for (const auto& command : commands) {

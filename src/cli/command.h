@@ -17,9 +17,12 @@ namespace claviger::cli {
 class Flags {
  public:
   virtual ~Flags() = default;
-  virtual void option(std::string_view name, std::string_view value_name, std::string& into, std::string_view help) = 0;
-  virtual void required(std::string_view name, std::string_view value_name, std::string& into, std::string_view help) = 0;
-  virtual void repeated(std::string_view name, std::string_view value_name, std::vector<std::string>& into, std::string_view help) = 0;
+  virtual void option(std::string_view name, std::string_view value_name, std::string& into,
+                      std::string_view help) = 0;
+  virtual void required(std::string_view name, std::string_view value_name, std::string& into,
+                        std::string_view help) = 0;
+  virtual void repeated(std::string_view name, std::string_view value_name, std::vector<std::string>& into,
+                        std::string_view help) = 0;
   virtual void flag(std::string_view name, bool& into, std::string_view help) = 0;
   virtual void positional(std::string_view name, std::string& into, std::string_view help) = 0;
 };

@@ -15,26 +15,33 @@ namespace {
 class KeyNew final : public Command {
  public:
   std::string_view path() const noexcept override { return "key new"; }
-  std::string_view summary() const noexcept override { return "Make an API key offline: prints the key, once, and its resource"; }
+  std::string_view summary() const noexcept override {
+    return "Make an API key offline: prints the key, once, and its resource";
+  }
   std::string_view examples() const noexcept override {
     return "  claviger key new --principal billing-service\n"
            "  claviger key new --principal ci --expires 90d --cidr 10.0.0.0/8\n"
            "  claviger key new --principal ci -o json\n\n"
-           "Give the key to the caller. Put the resource, which holds only the key's hash, beside the others.";
+           "Give the key to the caller. Put the resource, which holds only the key's hash, beside the "
+           "others.";
   }
   void declare(Flags& flags) override {
     flags.required("--principal", "NAME", principal_, "Whose key it is");
-    flags.option("--expires", "TIME", expires_, "When it ends: 90d, 12h, or a time such as 2027-01-01T00:00:00Z (default: never)");
-    flags.repeated("--cidr", "RANGE", cidrs_, "An address range it may be used from (may be given again; default: anywhere)");
+    flags.option("--expires", "TIME", expires_,
+                 "When it ends: 90d, 12h, or a time such as 2027-01-01T00:00:00Z (default: never)");
+    flags.repeated("--cidr", "RANGE", cidrs_,
+                   "An address range it may be used from (may be given again; default: anywhere)");
     flags.option("-o,--output", "FORMAT", format_, "yaml or json (default: yaml)");
   }
 
   Result<void> run() override {
     if (format_ != "yaml" && format_ != "json") return usage_error("-o takes yaml or json");
-    if (!base::is_resource_name(principal_)) return usage_error("--principal must be 1 to 64 of a-z 0-9 - _ . and begin with a letter or digit");
+    if (!base::is_resource_name(principal_))
+      return usage_error("--principal must be 1 to 64 of a-z 0-9 - _ . and begin with a letter or digit");
     const std::string expires = CLV_TRY(expiry());
     for (const std::string& cidr : cidrs_)
-      if (auto parsed = base::parse_cidr(cidr); !parsed.has_value()) return usage_error("--cidr '" + cidr + "': " + std::string(parsed.error().what()));
+      if (auto parsed = base::parse_cidr(cidr); !parsed.has_value())
+        return usage_error("--cidr '" + cidr + "': " + std::string(parsed.error().what()));
     server::SecretMemory memory = CLV_TRY(server::prepare_process());
     const identity::NewApiKey key = CLV_TRY(identity::generate_api_key(memory.arena));
     const std::string hash = identity::format_key_hash(key.hash);
@@ -45,9 +52,11 @@ class KeyNew final : public Command {
   Result<std::string> expiry() const {
     if (expires_.empty()) return std::string();
     const WallTime now = SystemClock().wall();
-    if (const auto after = base::parse_duration(expires_); after.has_value()) return base::format_rfc3339(now + *after);
+    if (const auto after = base::parse_duration(expires_); after.has_value())
+      return base::format_rfc3339(now + *after);
     const auto at = base::parse_rfc3339(expires_);
-    if (!at.has_value()) return usage_error("--expires takes a duration such as 90d, or a time such as 2027-01-01T00:00:00Z");
+    if (!at.has_value())
+      return usage_error("--expires takes a duration such as 90d, or a time such as 2027-01-01T00:00:00Z");
     if (*at <= now) return usage_error("--expires lies in the past");
     return base::format_rfc3339(*at);
   }
@@ -65,9 +74,11 @@ class KeyNew final : public Command {
     return ok();
   }
 
-  Result<void> print_yaml(const identity::NewApiKey& key, const std::string& hash, const std::string& expires) const {
-    std::string resource = "\n# The resource: it holds the key's hash alone.\nkind: api_key\nname: " + key.id + "\nprincipal: " + principal_ +
-                           "\nhash: \"" + hash + "\"\n";
+  Result<void> print_yaml(const identity::NewApiKey& key, const std::string& hash,
+                          const std::string& expires) const {
+    std::string resource =
+        "\n# The resource: it holds the key's hash alone.\nkind: api_key\nname: " + key.id +
+        "\nprincipal: " + principal_ + "\nhash: \"" + hash + "\"\n";
     if (!cidrs_.empty()) {
       resource += "cidrs:\n";
       for (const std::string& cidr : cidrs_) resource += "  - \"" + cidr + "\"\n";
@@ -76,11 +87,13 @@ class KeyNew final : public Command {
     return print("# The key, for the caller. It is shown this once and stored nowhere:\n# ", key, resource);
   }
 
-  Result<void> print_json(const identity::NewApiKey& key, const std::string& hash, const std::string& expires) const {
+  Result<void> print_json(const identity::NewApiKey& key, const std::string& hash,
+                          const std::string& expires) const {
     std::string ranges;
     for (const std::string& cidr : cidrs_) ranges += (ranges.empty() ? "\"" : ",\"") + cidr + "\"";
-    const std::string resource = R"(","resource":{"kind":"api_key","name":")" + key.id + R"(","principal":")" + principal_ + R"(","hash":")" +
-                                 hash + "\"" + (ranges.empty() ? "" : ",\"cidrs\":[" + ranges + "]") +
+    const std::string resource = R"(","resource":{"kind":"api_key","name":")" + key.id +
+                                 R"(","principal":")" + principal_ + R"(","hash":")" + hash + "\"" +
+                                 (ranges.empty() ? "" : ",\"cidrs\":[" + ranges + "]") +
                                  (expires.empty() ? "" : ",\"expires\":\"" + expires + "\"") + "}}\n";
     return print(R"({"key":")", key, resource);
   }

@@ -38,7 +38,8 @@ class Credential {
   // query_name() is not empty.
   virtual Result<void> write_query(http::HeadWriter& out, vault::Opener& opener) const;
   // Writes whole field lines.
-  virtual Result<void> write_fields(const OutgoingRequest& request, http::HeadWriter& out, vault::Opener& opener) const;
+  virtual Result<void> write_fields(const OutgoingRequest& request, http::HeadWriter& out,
+                                    vault::Opener& opener) const;
 
  protected:
   explicit Credential(std::string name) : name_(std::move(name)) {}
@@ -52,7 +53,7 @@ struct Material {
   std::string name;              // of the credential
   const base::Document& auth;    // settings, a map with `kind`
   base::SecretBytes secret;      // as read from its source, one trailing line end taken off
-  std::string_view bound_to;     // text that names credential and destination; goes into the associated data
+  std::string_view bound_to;  // text that names credential and destination; goes into the associated data
 };
 
 // A way to prove identity to an upstream. One file for each, listed in catalog.cc.

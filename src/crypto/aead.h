@@ -31,7 +31,8 @@ class Aead {
   ~Aead();
 
   // Requires: sealed.size() == plain.size() + kOverhead.
-  void seal(std::span<const std::byte> plain, std::span<const std::byte> associated, std::span<std::byte> sealed);
+  void seal(std::span<const std::byte> plain, std::span<const std::byte> associated,
+            std::span<std::byte> sealed);
 
   // Writes the plaintext to `plain`. Requires: plain.size() + kOverhead == sealed.size().
   // kInternal (blame: gateway) when it does not authenticate; `plain` is wiped then.

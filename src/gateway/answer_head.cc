@@ -22,14 +22,17 @@ constexpr bool is_dropped(FieldName name) noexcept {
     case FieldName::kContentLength:
     case FieldName::kSetCookie:        // would hand the caller a credential of the upstream's making
     case FieldName::kXClavigerError:   // the gateway's own word
-    case FieldName::kVia: return true;
-    default: return false;
+    case FieldName::kVia:
+      return true;
+    default:
+      return false;
   }
 }
 
 // Alt-Svc would lead callers around the gateway.
 bool is_dropped_by_name(const http::Field& field) noexcept {
-  return field.known == FieldName::kOther && field.name.size() == 7 && base::equals_ignore_case(field.name, "alt-svc");
+  return field.known == FieldName::kOther && field.name.size() == 7 &&
+         base::equals_ignore_case(field.name, "alt-svc");
 }
 
 bool is_nominated(const http::Fields& fields, std::string_view name) noexcept {
@@ -49,7 +52,8 @@ void write_fields(const http::ResponseHead& answer, http::HeadWriter& out) noexc
   for (const http::Field& field : answer.fields) {
     if (is_dropped(field.known) || is_dropped_by_name(field)) continue;
     if (has_connection && is_nominated(answer.fields, field.name)) continue;
-    out.field(field.known == FieldName::kXRequestId ? std::string_view("X-Upstream-Request-Id") : field.name, field.value);
+    out.field(field.known == FieldName::kXRequestId ? std::string_view("X-Upstream-Request-Id") : field.name,
+              field.value);
   }
 }
 
@@ -57,14 +61,18 @@ void write_fields(const http::ResponseHead& answer, http::HeadWriter& out) noexc
 
 AnswerFraming answer_framing(const http::RequestHead& request, const http::ResponseHead& answer) noexcept {
   switch (answer.framing) {
-    case http::Framing::kNone: return AnswerFraming::kNone;
-    case http::Framing::kLength: return AnswerFraming::kLength;
-    default: return request.minor == 0 ? AnswerFraming::kUntilClose : AnswerFraming::kChunked;
+    case http::Framing::kNone:
+      return AnswerFraming::kNone;
+    case http::Framing::kLength:
+      return AnswerFraming::kLength;
+    default:
+      return request.minor == 0 ? AnswerFraming::kUntilClose : AnswerFraming::kChunked;
   }
 }
 
-bool write_answer_head(const http::RequestHead& request, const http::ResponseHead& answer, AnswerFraming framing, bool keep_alive,
-                       std::string_view request_id, http::HeadWriter& out) noexcept {
+bool write_answer_head(const http::RequestHead& request, const http::ResponseHead& answer,
+                       AnswerFraming framing, bool keep_alive, std::string_view request_id,
+                       http::HeadWriter& out) noexcept {
   out.status_line(answer.status, answer.reason);
   write_fields(answer, out);
   out.field("X-Request-Id", request_id);

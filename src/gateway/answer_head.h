@@ -17,8 +17,9 @@ AnswerFraming answer_framing(const http::RequestHead& request, const http::Respo
 // say; its X-Request-Id becomes X-Upstream-Request-Id beside the gateway's own.
 // `request` says whether keeping the connection must be said: HTTP/1.0 callers would not know.
 // False when it does not fit.
-bool write_answer_head(const http::RequestHead& request, const http::ResponseHead& answer, AnswerFraming framing, bool keep_alive,
-                       std::string_view request_id, http::HeadWriter& out) noexcept;
+bool write_answer_head(const http::RequestHead& request, const http::ResponseHead& answer,
+                       AnswerFraming framing, bool keep_alive, std::string_view request_id,
+                       http::HeadWriter& out) noexcept;
 
 // The same for an interim answer (1xx).
 bool write_interim_head(const http::ResponseHead& answer, http::HeadWriter& out) noexcept;

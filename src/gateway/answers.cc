@@ -12,17 +12,27 @@ using telemetry::Counter;
 
 Counter counter_of(Code code) noexcept {
   switch (code) {
-    case Code::kBadRequest: return Counter::kRefusedBadRequest;
-    case Code::kUnauthenticated: return Counter::kRefusedUnauthenticated;
-    case Code::kDenied: return Counter::kRefusedDenied;
-    case Code::kNoUpstream: return Counter::kRefusedNoUpstream;
+    case Code::kBadRequest:
+      return Counter::kRefusedBadRequest;
+    case Code::kUnauthenticated:
+      return Counter::kRefusedUnauthenticated;
+    case Code::kDenied:
+      return Counter::kRefusedDenied;
+    case Code::kNoUpstream:
+      return Counter::kRefusedNoUpstream;
     case Code::kHeadTooLarge:
-    case Code::kTooLarge: return Counter::kRefusedTooLarge;
-    case Code::kLimited: return Counter::kRefusedLimited;
-    case Code::kNoCredential: return Counter::kRefusedNoCredential;
-    case Code::kUpstreamFailed: return Counter::kRefusedUpstreamFailed;
-    case Code::kUpstreamTimeout: return Counter::kRefusedUpstreamTimeout;
-    default: return Counter::kRefusedUnavailable;
+    case Code::kTooLarge:
+      return Counter::kRefusedTooLarge;
+    case Code::kLimited:
+      return Counter::kRefusedLimited;
+    case Code::kNoCredential:
+      return Counter::kRefusedNoCredential;
+    case Code::kUpstreamFailed:
+      return Counter::kRefusedUpstreamFailed;
+    case Code::kUpstreamTimeout:
+      return Counter::kRefusedUpstreamTimeout;
+    default:
+      return Counter::kRefusedUnavailable;
   }
 }
 
@@ -35,7 +45,8 @@ struct RateLimitText {
   std::array<char, 64> policy;
 };
 
-http::ProblemExtras extras_for(const Call& call, const policy::Rate& address_rate, Code code, RateLimitText& text) {
+http::ProblemExtras extras_for(const Call& call, const policy::Rate& address_rate, Code code,
+                               RateLimitText& text) {
   http::ProblemExtras extras;
   if (code == Code::kNoCredential) extras.retry_after_seconds = kRetryNoCredential;
   if (code == Code::kUnavailable) extras.retry_after_seconds = kRetryUnavailable;
@@ -44,19 +55,23 @@ http::ProblemExtras extras_for(const Call& call, const policy::Rate& address_rat
   const policy::Rate rate = is_grant ? *call.grant->rate : address_rate;
   const std::string_view name = is_grant ? "grant" : "address";
   extras.retry_after_seconds = std::max<std::uint32_t>(call.limit.reset_seconds, 1);
-  const auto limit = fmt::format_to_n(text.limit.data(), text.limit.size(), "\"{}\";r={};t={}", name, call.limit.remaining,
-                                      extras.retry_after_seconds);
-  const auto policy = fmt::format_to_n(text.policy.data(), text.policy.size(), "\"{}\";q={};w={}", name, rate.calls, rate.window.count());
+  const auto limit = fmt::format_to_n(text.limit.data(), text.limit.size(), "\"{}\";r={};t={}", name,
+                                      call.limit.remaining, extras.retry_after_seconds);
+  const auto policy = fmt::format_to_n(text.policy.data(), text.policy.size(), "\"{}\";q={};w={}", name,
+                                       rate.calls, rate.window.count());
   extras.rate_limit = {text.limit.data(), std::min(limit.size, text.limit.size())};
   extras.rate_limit_policy = {text.policy.data(), std::min(policy.size, text.policy.size())};
   return extras;
 }
 
-bool is_nobody_there(Code code) noexcept { return code == Code::kClosed || code == Code::kCancelled || code == Code::kIo; }
+bool is_nobody_there(Code code) noexcept {
+  return code == Code::kClosed || code == Code::kCancelled || code == Code::kIo;
+}
 
 }  // namespace
 
-net::Task<void> answer_with_problem(Worker& worker, http::ServerConnection& caller, Call& call, const Error& error) {
+net::Task<void> answer_with_problem(Worker& worker, http::ServerConnection& caller, Call& call,
+                                    const Error& error) {
   call.outcome = http::problem_kind(error.code()).code;
   if (!is_nobody_there(error.code())) worker.failures.note(call, error);
   if (caller.answer_began() || is_nobody_there(error.code()) || error.code() == Code::kTimeout) {
@@ -65,7 +80,8 @@ net::Task<void> answer_with_problem(Worker& worker, http::ServerConnection& call
     co_return;
   }
   worker.metrics.add(counter_of(error.code()));
-  if (call.head != nullptr && call.head->minor == 0) caller.close_after_answer();  // as HTTP/1.0 expects unless told
+  if (call.head != nullptr && call.head->minor == 0)
+    caller.close_after_answer();  // as HTTP/1.0 expects unless told
   call.status = http::problem_kind(error.code()).status;
   RateLimitText text;
   http::ProblemExtras extras = extras_for(call, worker.shared.unauthenticated_rate, error.code(), text);
@@ -74,7 +90,8 @@ net::Task<void> answer_with_problem(Worker& worker, http::ServerConnection& call
   extras.head_only = call.head != nullptr && call.head->method == http::Method::kHead;
   extras.tls = caller.is_tls();
   std::array<char, 29> date;
-  http::format_http_date(std::chrono::duration_cast<std::chrono::seconds>(call.wall.time_since_epoch()).count(), date);
+  http::format_http_date(
+      std::chrono::duration_cast<std::chrono::seconds>(call.wall.time_since_epoch()).count(), date);
   http::HeadWriter out(caller.head_room());
   http::write_problem(out, error, call.id(), {date.data(), date.size()}, extras);
   caller.wrote(out.size());

@@ -36,6 +36,7 @@ struct Call {
   http::PathTraits path;
   bool path_is_canonical = false;
   // authenticate
+  policy::KeyId presented_id;     // of the key that was presented, known or not; zeros for none
   const policy::ApiKey* key = nullptr;
   const policy::Principal* principal = nullptr;
   // resolve

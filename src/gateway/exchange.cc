@@ -44,7 +44,9 @@ void Exchange::on_hangup() noexcept {
 
 net::Task<Result<void>> Exchange::send_head() {
   SecretScratch scratch = worker_.scratch.take();
-  if (!scratch) co_return Error(Code::kUnavailable, Blame::kOperator, "the memory for secrets is used up (raise RLIMIT_MEMLOCK)");
+  if (!scratch)
+    co_return Error(Code::kUnavailable, Blame::kOperator,
+                    "the memory for secrets is used up (raise RLIMIT_MEMLOCK)");
   const std::span<char> room = scratch.room();
   http::HeadWriter head(room);
   scratch.will_use(room.size());
@@ -86,7 +88,8 @@ std::size_t Exchange::append_early_body(http::HeadWriter& out) {
 }
 
 net::Task<Result<void>> Exchange::send_piece(std::string_view piece) {
-  if (call_.head->framing != http::Framing::kChunked) co_return co_await upstream_.send(piece, timeouts_.idle);
+  if (call_.head->framing != http::Framing::kChunked)
+    co_return co_await upstream_.send(piece, timeouts_.idle);
   std::array<char, http::kChunkHeadSize> size_line;
   net::Buffer framed(worker_.buffers);
   framed.append({size_line.data(), http::write_chunk_head(piece.size(), size_line)});
@@ -123,7 +126,8 @@ net::Task<void> Exchange::upload() {
     co_return;
   }
   if (call_.head->framing == http::Framing::kChunked) {
-    if (const auto sent = co_await upstream_.send(http::kLastChunk, timeouts_.idle); !sent.has_value()) co_return;
+    if (const auto sent = co_await upstream_.send(http::kLastChunk, timeouts_.idle); !sent.has_value())
+      co_return;
   }
   request_sent_ = true;
   upstream_.stream().set_deadline_after(timeouts_.first_byte);
@@ -152,10 +156,12 @@ net::Task<Result<void>> Exchange::download() {
 // Passes interim answers on (RFC 9110 section 15.2), up to the final one.
 net::Task<Result<void>> Exchange::read_final_head() {
   for (int interim = 0; interim < kMaxInterim; ++interim) {
-    CLV_CO_TRY_VOID(co_await upstream_.read_head(call_.head->method, worker_.shared.answer_head, timeouts_.first_byte));
+    CLV_CO_TRY_VOID(
+        co_await upstream_.read_head(call_.head->method, worker_.shared.answer_head, timeouts_.first_byte));
     const http::ResponseHead& answer = upstream_.head();
     if (answer.status >= 200) co_return ok();
-    if (answer.status == 101) co_return Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream switched protocols unasked");
+    if (answer.status == 101)
+      co_return Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream switched protocols unasked");
     if (call_.head->minor == 0) continue;
     http::HeadWriter out(caller_.head_room());
     if (!write_interim_head(answer, out)) continue;
@@ -170,7 +176,8 @@ Result<void> Exchange::write_head() {
   framing_ = answer_framing(*call_.head, answer);
   if (framing_ == AnswerFraming::kUntilClose) caller_.close_after_answer();
   http::HeadWriter out(caller_.head_room());
-  if (!write_answer_head(*call_.head, answer, framing_, caller_.keeps_alive() && !upload_.is_running(), call_.id(), out))
+  if (!write_answer_head(*call_.head, answer, framing_, caller_.keeps_alive() && !upload_.is_running(),
+                         call_.id(), out))
     return Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream's answer has too large a head");
   if (upload_.is_running()) caller_.close_after_answer();
   caller_.wrote(out.size());
@@ -199,7 +206,8 @@ net::Task<Result<void>> Exchange::stream_body() {
 net::Task<Result<void>> Exchange::write_piece(std::string_view piece) {
   if (framing_ != AnswerFraming::kChunked) co_return co_await caller_.write(piece);
   std::array<char, http::kChunkHeadSize> size_line;
-  CLV_CO_TRY_VOID(co_await caller_.write({size_line.data(), http::write_chunk_head(piece.size(), size_line)}));
+  CLV_CO_TRY_VOID(
+      co_await caller_.write({size_line.data(), http::write_chunk_head(piece.size(), size_line)}));
   CLV_CO_TRY_VOID(co_await caller_.write(piece));
   co_return co_await caller_.write(http::kChunkTail);
 }

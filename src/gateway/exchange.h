@@ -20,8 +20,13 @@ namespace claviger::gateway {
 // Secrets: the head lies in arena scratch from the moment it is written to the moment it is sent.
 class Exchange final : public net::HangupWatcher {
  public:
-  Exchange(Worker& worker, http::ServerConnection& caller, Call& call, http::ClientConnection& upstream) noexcept
-      : worker_(worker), caller_(caller), call_(call), upstream_(upstream), timeouts_(call.upstream->resource->timeouts) {}
+  Exchange(Worker& worker, http::ServerConnection& caller, Call& call,
+           http::ClientConnection& upstream) noexcept
+      : worker_(worker),
+        caller_(caller),
+        call_(call),
+        upstream_(upstream),
+        timeouts_(call.upstream->resource->timeouts) {}
 
   // Requires: the exchange outlives the task.
   net::Task<Result<void>> run();

@@ -14,11 +14,13 @@ void FailureLog::note(const Call& call, const Error& error) noexcept {
     return;
   }
   ++lines_;
-  log_->warning("call_failed", {{"request_id", call.id()},
-                                {"upstream", call.upstream != nullptr ? std::string_view(call.upstream->resource->name) : std::string_view()},
-                                {"code", code_name(error.code())},
-                                {"reason", error.what()},
-                                {"left_out", left_out_}});
+  log_->warning("call_failed",
+                {{"request_id", call.id()},
+                 {"upstream", call.upstream != nullptr ? std::string_view(call.upstream->resource->name)
+                                                       : std::string_view()},
+                 {"code", code_name(error.code())},
+                 {"reason", error.what()},
+                 {"left_out", left_out_}});
   left_out_ = 0;
 }
 

@@ -22,9 +22,9 @@ bool write_query(std::string_view query, const UpstreamRuntime& upstream, http::
     const std::string_view parameter = query.substr(0, end);
     query.remove_prefix(std::min(end + 1, query.size()));
     const std::string_view name = parameter.substr(0, parameter.find('='));
-    const bool is_credential = std::any_of(upstream.strip_queries.begin(), upstream.strip_queries.end(), [&](const auto& wanted) {
-      return http::is_query_parameter(name, wanted);
-    });
+    const bool is_credential =
+        std::any_of(upstream.strip_queries.begin(), upstream.strip_queries.end(),
+                    [&](const auto& wanted) { return http::is_query_parameter(name, wanted); });
     if (is_credential) continue;
     out.append(wrote ? '&' : '?');
     out.append(parameter);
@@ -69,7 +69,9 @@ Result<void> write_outgoing_head(const Call& call, vault::Opener& opener, http::
   const credentials::OutgoingRequest request{head.method_text, authority, call.rest, head.query};
   CLV_TRY_VOID(call.credential->write_fields(request, out, opener));
   out.end();
-  if (!out.fits()) return Error(Code::kHeadTooLarge, Blame::kCaller, "the request head is too large to be sent on with a credential");
+  if (!out.fits())
+    return Error(Code::kHeadTooLarge, Blame::kCaller,
+                 "the request head is too large to be sent on with a credential");
   return ok();
 }
 

@@ -10,13 +10,13 @@ namespace {
 
 constexpr std::array kStages{
     Stage{"limit_address", stages::limit_address},  // first: an address that floods must cost nothing
-    Stage{"normalize", stages::normalize},          // before anything looks at the path: one reading, or none
-    Stage{"authenticate", stages::authenticate},    // before resolve: strangers learn nothing of what there is
-    Stage{"resolve", stages::resolve},              // grants are about upstreams
-    Stage{"authorize", stages::authorize},          // default deny
-    Stage{"limit", stages::limit},                  // after authorize: it is the grant's limit, and refusals are free
-    Stage{"strip", stages::strip},                  // before attach: nothing of the caller's may stand beside a credential
-    Stage{"attach", stages::attach},                // last: a credential is chosen only for a call that will be made
+    Stage{"normalize", stages::normalize},  // before anything looks at the path: one reading, or none
+    Stage{"authenticate", stages::authenticate},  // before resolve: strangers learn nothing of what there is
+    Stage{"resolve", stages::resolve},  // grants are about upstreams
+    Stage{"authorize", stages::authorize},  // default deny
+    Stage{"limit", stages::limit},  // after authorize: it is the grant's limit, and refusals are free
+    Stage{"strip", stages::strip},  // before attach: nothing of the caller's may stand beside a credential
+    Stage{"attach", stages::attach},  // last: a credential is chosen only for a call that will be made
 };
 
 }  // namespace

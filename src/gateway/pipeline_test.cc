@@ -17,7 +17,8 @@ struct PipelineTest : ::testing::Test {
     EXPECT_FALSE(outcome.has_value()) << text;
     return outcome.has_value() ? Code::kInternal : outcome.error().code();
   }
-  static std::string get(const std::string& target, const std::string& fields = "Authorization: Bearer $KEY\r\n") {
+  static std::string get(const std::string& target,
+                         const std::string& fields = "Authorization: Bearer $KEY\r\n") {
     return "GET " + target + " HTTP/1.1\r\nHost: gw\r\n" + fields + "\r\n";
   }
   std::string sent(const std::string& text) {
@@ -63,10 +64,13 @@ TEST_F(PipelineTest, RefusesAKeyThatDiffersInOneByte) {
   EXPECT_EQ(refusal(get("/api/v1/models", "Authorization: Bearer " + key + "\r\n")), Code::kUnauthenticated);
 }
 
-TEST_F(PipelineTest, RefusesAnApiKeyInTheUrl) { EXPECT_EQ(refusal(get("/legacy/x?key=$KEY", "X-API-Key: fake\r\n")), Code::kBadRequest); }
+TEST_F(PipelineTest, RefusesAnApiKeyInTheUrl) {
+  EXPECT_EQ(refusal(get("/legacy/x?key=$KEY", "X-API-Key: fake\r\n")), Code::kBadRequest);
+}
 
 TEST_F(PipelineTest, RefusesAPathThatIsNotCanonical) {
-  for (const char* target : {"/api/v1/../admin", "/api/v1/%2e%2e/admin", "/api//v1/x", "/api/v1/%41", "/api/v1/x\\y", "/api/v1/%252e", "/api/v1/a%2Fb"})
+  for (const char* target : {"/api/v1/../admin", "/api/v1/%2e%2e/admin", "/api//v1/x", "/api/v1/%41",
+                             "/api/v1/x\\y", "/api/v1/%252e", "/api/v1/a%2Fb"})
     EXPECT_EQ(refusal(get(target)), Code::kBadRequest) << target;
 }
 
@@ -89,17 +93,22 @@ TEST_F(PipelineTest, AnAddressThatTriesKeysIsHeldBackBeforeItsKeysAreLookedAt) {
   EXPECT_TRUE(stand.run(other).has_value());
 }
 
-TEST_F(PipelineTest, AnUpstreamWithoutACredentialServesNobody) { EXPECT_EQ(refusal(get("/bare/x")), Code::kNoCredential); }
+TEST_F(PipelineTest, AnUpstreamWithoutACredentialServesNobody) {
+  EXPECT_EQ(refusal(get("/bare/x")), Code::kNoCredential);
+}
 
 TEST_F(PipelineTest, SendsThePathThatWasMatchedBelowTheBaseUrl) {
-  EXPECT_TRUE(sent(get("/api/v1/models?limit=5&q=a%20b")).starts_with("GET /base/v1/models?limit=5&q=a%20b HTTP/1.1\r\n"));
+  EXPECT_TRUE(sent(get("/api/v1/models?limit=5&q=a%20b"))
+                  .starts_with("GET /base/v1/models?limit=5&q=a%20b HTTP/1.1\r\n"));
   EXPECT_TRUE(sent(get("/legacy?x=1")).starts_with("GET /?x=1&key="));
 }
 
 TEST_F(PipelineTest, PutsTheCredentialOnAndTakesTheCallersOff) {
-  const std::string head = sent(get("/api/v1/x", "Authorization: Bearer $KEY\r\nAccept: */*\r\nCookie: a=b\r\nX-Api-Key: " +
-                                                     std::string(stand.api_key()) + "\r\n"));
-  EXPECT_NE(head.find("Authorization: Bearer " + std::string(testing::Stand::kSecret) + "\r\n"), std::string::npos);
+  const std::string head =
+      sent(get("/api/v1/x", "Authorization: Bearer $KEY\r\nAccept: */*\r\nCookie: a=b\r\nX-Api-Key: " +
+                                std::string(stand.api_key()) + "\r\n"));
+  EXPECT_NE(head.find("Authorization: Bearer " + std::string(testing::Stand::kSecret) + "\r\n"),
+            std::string::npos);
   EXPECT_NE(head.find("Accept: */*\r\n"), std::string::npos);
   EXPECT_EQ(head.find("clv_"), std::string::npos);
   EXPECT_EQ(head.find("Cookie"), std::string::npos);
@@ -107,9 +116,10 @@ TEST_F(PipelineTest, PutsTheCredentialOnAndTakesTheCallersOff) {
 }
 
 TEST_F(PipelineTest, ACallerCannotBringACredentialInDisguise) {
-  const std::string head = sent(get("/api/v1/x",
-                                    "X-API-Key: $KEY\r\nX_Api_Key: sneaky\r\nauthorization_: kept\r\nAUTHORIZATION-X: kept\r\n"
-                                    "Proxy-Authorization: Basic sneaky\r\nX-Note: see clv_7f3k9x2m_abc\r\n"));
+  const std::string head =
+      sent(get("/api/v1/x",
+               "X-API-Key: $KEY\r\nX_Api_Key: sneaky\r\nauthorization_: kept\r\nAUTHORIZATION-X: kept\r\n"
+               "Proxy-Authorization: Basic sneaky\r\nX-Note: see clv_7f3k9x2m_abc\r\n"));
   EXPECT_EQ(head.find("sneaky"), std::string::npos);
   EXPECT_EQ(head.find("clv_"), std::string::npos);
   EXPECT_NE(head.find("authorization_: kept"), std::string::npos);
@@ -117,22 +127,28 @@ TEST_F(PipelineTest, ACallerCannotBringACredentialInDisguise) {
 
 TEST_F(PipelineTest, ACallerCannotBringTheQueryParameterOfTheCredential) {
   const std::string head = sent(get("/legacy/x?a=1&key=sneaky&KEY=sneaky&k%65y=sneaky&b=2"));
-  EXPECT_TRUE(head.starts_with("GET /x?a=1&b=2&key=" + std::string(testing::Stand::kSecret) + " HTTP/1.1\r\n")) << head;
+  EXPECT_TRUE(
+      head.starts_with("GET /x?a=1&b=2&key=" + std::string(testing::Stand::kSecret) + " HTTP/1.1\r\n"))
+      << head;
 }
 
 TEST_F(PipelineTest, DropsWhatIsBetweenTwoHopsAndWhatConnectionNames) {
-  const std::string head = sent(get("/api/v1/x",
-                                    "X-API-Key: $KEY\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\n"
-                                    "Upgrade: websocket\r\nX-Forwarded-For: 10.0.0.1\r\nForwarded: for=10.0.0.1\r\nVia: 1.1 x\r\n"));
+  const std::string head = sent(
+      get("/api/v1/x",
+          "X-API-Key: $KEY\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\n"
+          "Upgrade: websocket\r\nX-Forwarded-For: 10.0.0.1\r\nForwarded: for=10.0.0.1\r\nVia: 1.1 x\r\n"));
   for (const char* gone : {"X-Hop", "Keep-Alive", "TE:", "Upgrade", "Forwarded", "Via", "Connection"})
     EXPECT_EQ(head.find(gone), std::string::npos) << gone;
 }
 
 TEST_F(PipelineTest, FramesTheBodyItselfAndPassesTheExpectationOn) {
-  const std::string length = sent("POST /api/v1/x HTTP/1.1\r\nHost: gw\r\nX-API-Key: $KEY\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+  const std::string length = sent(
+      "POST /api/v1/x HTTP/1.1\r\nHost: gw\r\nX-API-Key: $KEY\r\nContent-Length: 3\r\nExpect: "
+      "100-continue\r\n\r\n");
   EXPECT_NE(length.find("Content-Length: 3\r\n"), std::string::npos);
   EXPECT_NE(length.find("Expect: 100-continue\r\n"), std::string::npos);
-  const std::string chunked = sent("POST /api/v1/x HTTP/1.1\r\nHost: gw\r\nX-API-Key: $KEY\r\nTransfer-Encoding: chunked\r\n\r\n");
+  const std::string chunked =
+      sent("POST /api/v1/x HTTP/1.1\r\nHost: gw\r\nX-API-Key: $KEY\r\nTransfer-Encoding: chunked\r\n\r\n");
   EXPECT_NE(chunked.find("Transfer-Encoding: chunked\r\n"), std::string::npos);
   EXPECT_EQ(chunked.find("Content-Length"), std::string::npos);
 }

@@ -9,7 +9,7 @@ void record_call(Worker& worker, const Call& call) noexcept {
   record.request_id = call.id();
   record.address = call.address_text;
   if (call.principal != nullptr) record.principal = call.principal->name;
-  if (call.key != nullptr) record.key_id = call.key->id;
+  if (call.presented_id.chars[0] != 0) record.key_id = call.presented_id;
   if (call.upstream != nullptr) record.upstream = call.upstream->resource->name;
   if (call.head != nullptr) record.method = call.head->method_text;
   if (call.head != nullptr && call.path_is_canonical) record.path = call.head->path;
@@ -19,7 +19,8 @@ void record_call(Worker& worker, const Call& call) noexcept {
   if (call.credential != nullptr) record.credential = call.credential->name();
   record.bytes_in = call.bytes_in;
   record.bytes_out = call.bytes_out;
-  record.duration = std::chrono::duration_cast<std::chrono::microseconds>(worker.loop.clock().monotonic() - call.began);
+  record.duration =
+      std::chrono::duration_cast<std::chrono::microseconds>(worker.loop.clock().monotonic() - call.began);
   record.reused = call.reused;
   worker.access_log.append(record);
 }

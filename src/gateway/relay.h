@@ -14,6 +14,7 @@ namespace claviger::gateway {
 // An Error with nothing of an answer written (caller.answer_began() is false) is for the door to answer. After
 // that the answer is broken off: the caller's connection is told to abort().
 // Requires: all three outlive the task; `call` went through the pipeline.
-net::Task<Result<void>> relay(Worker& worker, http::ServerConnection& caller, Call& call, const AdoptedWorld& world);
+net::Task<Result<void>> relay(Worker& worker, http::ServerConnection& caller, Call& call,
+                              const AdoptedWorld& world);
 
 }  // namespace claviger::gateway

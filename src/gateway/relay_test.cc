@@ -49,13 +49,15 @@ struct RelayTest : ::testing::Test {
   net::ListeningSocket socket = *net::listen_on(*net::parse_endpoint("127.0.0.1:0"), false);
   testing::Stand stand{socket.bound.port};
   Script script;
-  std::unique_ptr<net::Acceptor> acceptor = *net::Acceptor::create(stand.loop(), socket.fd, [this](int fd, const net::Endpoint&) {
-    script.received.emplace_back();
-    net::spawn(script.play(*net::make_tcp_stream(stand.loop(), fd), script.received.size() - 1));
-  });
+  std::unique_ptr<net::Acceptor> acceptor =
+      *net::Acceptor::create(stand.loop(), socket.fd, [this](int fd, const net::Endpoint&) {
+        script.received.emplace_back();
+        net::spawn(script.play(*net::make_tcp_stream(stand.loop(), fd), script.received.size() - 1));
+      });
   net::testing::StreamPair pair{stand.loop()};
   http::ServerLimits limits;
-  http::ServerConnection caller{std::move(pair.near), net::Endpoint{}, stand.buffers(), limits, stand.metrics()};
+  http::ServerConnection caller{std::move(pair.near), net::Endpoint{}, stand.buffers(), limits,
+                                stand.metrics()};
   std::string answer;
 
   ~RelayTest() override {
@@ -66,7 +68,8 @@ struct RelayTest : ::testing::Test {
 
   // One request through pipeline and relay.
   net::Task<Result<void>> one() {
-    if (!CLV_CO_TRY(co_await caller.read_head())) co_return Error(Code::kClosed, Blame::kCaller, "no request");
+    if (!CLV_CO_TRY(co_await caller.read_head()))
+      co_return Error(Code::kClosed, Blame::kCaller, "no request");
     const WorldUse world(stand.worker().pools);
     Call call = stand.call("GET /unused HTTP/1.1\r\nHost: x\r\n\r\n");
     call.head = &caller.head();
@@ -77,17 +80,21 @@ struct RelayTest : ::testing::Test {
   }
 
   Result<void> send(std::string request) {
-    if (const std::size_t at = request.find("$KEY"); at != std::string::npos) request.replace(at, 4, stand.api_key());
+    if (const std::size_t at = request.find("$KEY"); at != std::string::npos)
+      request.replace(at, 4, stand.api_key());
     Result<std::size_t> sent{std::size_t{0}};
     CLV_CHECK(pair.far->try_write(request, sent) == net::Stream::Io::kDone);
     auto outcome = stand.finish(one());
     std::array<char, 65536> buffer;
     Result<std::size_t> got{std::size_t{0}};
     stand.loop().turn(milliseconds(1));
-    while (pair.far->try_read(buffer, got) == net::Stream::Io::kDone && got.has_value() && *got > 0) answer.append(buffer.data(), *got);
+    while (pair.far->try_read(buffer, got) == net::Stream::Io::kDone && got.has_value() && *got > 0)
+      answer.append(buffer.data(), *got);
     return outcome;
   }
-  static std::string get(const std::string& path) { return "GET /api/v1/" + path + " HTTP/1.1\r\nHost: g\r\nX-API-Key: $KEY\r\n\r\n"; }
+  static std::string get(const std::string& path) {
+    return "GET /api/v1/" + path + " HTTP/1.1\r\nHost: g\r\nX-API-Key: $KEY\r\n\r\n";
+  }
   std::uint64_t count(telemetry::Counter counter) { return stand.metrics().value(counter); }
 };
 
@@ -122,7 +129,8 @@ TEST_F(RelayTest, RepeatsASafeRequestWhenAPooledConnectionWasJustClosed) {
 TEST_F(RelayTest, NeverRepeatsAPost) {
   script.connections = {{{"/v1/one", kOk}, {"/v1/two", "", true}}, {{"/v1/two", kOk}}};
   ASSERT_TRUE(send(get("one")).has_value());
-  const auto outcome = send("POST /api/v1/two HTTP/1.1\r\nHost: g\r\nX-API-Key: $KEY\r\nContent-Length: 0\r\n\r\n");
+  const auto outcome =
+      send("POST /api/v1/two HTTP/1.1\r\nHost: g\r\nX-API-Key: $KEY\r\nContent-Length: 0\r\n\r\n");
   ASSERT_FALSE(outcome.has_value());
   EXPECT_EQ(outcome.error().code(), Code::kUpstreamFailed);
   EXPECT_EQ(script.received.size(), 1U);
@@ -137,15 +145,18 @@ TEST_F(RelayTest, NeverRepeatsOnceAByteOfAnAnswerCame) {
 
 TEST_F(RelayTest, SendsASmallBodyWithItsHeadAndAChunkedOneInChunksOfItsOwn) {
   script.connections = {{{"0\r\n\r\n", kOk}}};
-  ASSERT_TRUE(send("POST /api/v1/x HTTP/1.1\r\nHost: g\r\nX-API-Key: $KEY\r\nTransfer-Encoding: chunked\r\n\r\n"
-                   "3;ext=evil\r\nabc\r\n0\r\nTrailer: evil\r\n\r\n").has_value());
+  ASSERT_TRUE(
+      send("POST /api/v1/x HTTP/1.1\r\nHost: g\r\nX-API-Key: $KEY\r\nTransfer-Encoding: chunked\r\n\r\n"
+           "3;ext=evil\r\nabc\r\n0\r\nTrailer: evil\r\n\r\n")
+          .has_value());
   EXPECT_TRUE(script.received[0].ends_with("\r\n\r\n3\r\nabc\r\n0\r\n\r\n")) << script.received[0];
   EXPECT_EQ(script.received[0].find("evil"), std::string::npos);
 }
 
 TEST_F(RelayTest, AnEarlyAnswerIsRelayedAndTheRestOfTheBodyNotWaitedFor) {
   script.connections = {{{"\r\n\r\n", "HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nno."}}};
-  const auto outcome = send("POST /api/v1/x HTTP/1.1\r\nHost: g\r\nX-API-Key: $KEY\r\nContent-Length: 1000000\r\n\r\nsome");
+  const auto outcome =
+      send("POST /api/v1/x HTTP/1.1\r\nHost: g\r\nX-API-Key: $KEY\r\nContent-Length: 1000000\r\n\r\nsome");
   ASSERT_TRUE(outcome.has_value()) << outcome.error().what();
   EXPECT_NE(answer.find("413 Too Large"), std::string::npos);
   EXPECT_FALSE(caller.keeps_alive());
@@ -153,7 +164,9 @@ TEST_F(RelayTest, AnEarlyAnswerIsRelayedAndTheRestOfTheBodyNotWaitedFor) {
 
 TEST_F(RelayTest, PassesAContinueOnAndThenTheAnswer) {
   script.connections = {{{"\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n"}, {"body", kOk}}};
-  const auto outcome = send("POST /api/v1/x HTTP/1.1\r\nHost: g\r\nX-API-Key: $KEY\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\nbody");
+  const auto outcome = send(
+      "POST /api/v1/x HTTP/1.1\r\nHost: g\r\nX-API-Key: $KEY\r\nContent-Length: 4\r\nExpect: "
+      "100-continue\r\n\r\nbody");
   ASSERT_TRUE(outcome.has_value());
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")) << answer;
 }
@@ -162,14 +175,19 @@ TEST_F(RelayTest, ABodyThatTurnsOutMalformedIsTheCallersFaultAndNeverLooksWholeU
   script.connections = {{{"never", ""}}};
   std::optional<Result<void>> outcome;
   struct Run {
-    static net::Task<void> into(net::Task<Result<void>> task, std::optional<Result<void>>& out) { out = co_await std::move(task); }
+    static net::Task<void> into(net::Task<Result<void>> task, std::optional<Result<void>>& out) {
+      out = co_await std::move(task);
+    }
   };
-  std::string request = "POST /api/v1/x HTTP/1.1\r\nHost: g\r\nX-API-Key: $KEY\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n";
+  std::string request =
+      "POST /api/v1/x HTTP/1.1\r\nHost: g\r\nX-API-Key: $KEY\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n3\r\nabc\r\n";
   request.replace(request.find("$KEY"), 4, stand.api_key());
   Result<std::size_t> sent{std::size_t{0}};
   pair.far->try_write(request, sent);
   net::spawn(Run::into(one(), outcome));
-  ASSERT_TRUE(stand.run_until([&] { return !script.received.empty() && script.received[0].find("abc") != std::string::npos; }));
+  ASSERT_TRUE(stand.run_until(
+      [&] { return !script.received.empty() && script.received[0].find("abc") != std::string::npos; }));
   pair.far->try_write("zz\r\n", sent);
   ASSERT_TRUE(stand.run_until([&] { return outcome.has_value(); }));
   EXPECT_EQ(outcome->error().code(), Code::kBadRequest);
@@ -177,7 +195,8 @@ TEST_F(RelayTest, ABodyThatTurnsOutMalformedIsTheCallersFaultAndNeverLooksWholeU
 }
 
 TEST_F(RelayTest, AnAnswerThatIsCutShortIsNotMadeToLookWhole) {
-  script.connections = {{{"\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", true}}};
+  script.connections = {
+      {{"\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", true}}};
   EXPECT_FALSE(send(get("x")).has_value());
   EXPECT_TRUE(caller.is_aborted());
   EXPECT_NE(answer.find("hello"), std::string::npos);
@@ -195,7 +214,9 @@ TEST_F(RelayTest, ACallerThatIsGoneEndsTheCallUpstream) {
   script.connections = {{{"\r\n\r\n", ""}}};
   std::optional<Result<void>> outcome;
   struct Run {
-    static net::Task<void> into(net::Task<Result<void>> task, std::optional<Result<void>>& out) { out = co_await std::move(task); }
+    static net::Task<void> into(net::Task<Result<void>> task, std::optional<Result<void>>& out) {
+      out = co_await std::move(task);
+    }
   };
   std::string request = get("x");
   request.replace(request.find("$KEY"), 4, stand.api_key());

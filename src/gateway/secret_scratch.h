@@ -18,7 +18,9 @@ class SecretScratch {
  public:
   SecretScratch() noexcept = default;
   SecretScratch(SecretScratch&& other) noexcept
-      : pool_(std::exchange(other.pool_, nullptr)), data_(std::exchange(other.data_, nullptr)), used_(other.used_) {}
+      : pool_(std::exchange(other.pool_, nullptr)),
+        data_(std::exchange(other.data_, nullptr)),
+        used_(other.used_) {}
   SecretScratch& operator=(SecretScratch&& other) noexcept {
     std::swap(pool_, other.pool_);
     std::swap(data_, other.data_);

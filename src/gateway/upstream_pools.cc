@@ -29,15 +29,22 @@ void PooledConnection::wait_idle(std::chrono::milliseconds limit) noexcept {
 // --- One pool ------------------------------------------------------------------------------------
 
 UpstreamPool::UpstreamPool(net::Loop& loop, net::Resolver& resolver, net::BufferPool& buffers,
-                           telemetry::WorkerMetrics& metrics, const PoolLimits& limits, const UpstreamRuntime& upstream)
-    : loop_(loop), resolver_(resolver), buffers_(buffers), metrics_(metrics), limits_(limits),
-      destination_(upstream.destination), tls_(upstream.tls ? upstream.tls->clone() : nullptr) {
+                           telemetry::WorkerMetrics& metrics, const PoolLimits& limits,
+                           const UpstreamRuntime& upstream)
+    : loop_(loop),
+      resolver_(resolver),
+      buffers_(buffers),
+      metrics_(metrics),
+      limits_(limits),
+      destination_(upstream.destination),
+      tls_(upstream.tls ? upstream.tls->clone() : nullptr) {
   idle_.reserve(limits_.connections);  // so that giving back never allocates
 }
 
 UpstreamPool::~UpstreamPool() { retire(); }
 
-net::Task<Result<UpstreamPool::Lease>> UpstreamPool::acquire(bool fresh, std::chrono::milliseconds connect_timeout) {
+net::Task<Result<UpstreamPool::Lease>> UpstreamPool::acquire(bool fresh,
+                                                             std::chrono::milliseconds connect_timeout) {
   while (!fresh && !idle_.empty()) {
     std::unique_ptr<PooledConnection> connection = std::move(idle_.back());
     idle_.pop_back();
@@ -50,7 +57,8 @@ net::Task<Result<UpstreamPool::Lease>> UpstreamPool::acquire(bool fresh, std::ch
     discard(std::move(connection));
   }
   if (open_ + connecting_ >= limits_.connections)
-    co_return Error(Code::kUnavailable, Blame::kOperator, "all connections to the upstream are in use (limits.upstream_connections)");
+    co_return Error(Code::kUnavailable, Blame::kOperator,
+                    "all connections to the upstream are in use (limits.upstream_connections)");
   ++connecting_;
   auto stream = co_await net::connect(loop_, resolver_, destination_, tls_, connect_timeout);
   --connecting_;
@@ -79,7 +87,8 @@ void UpstreamPool::discard(std::unique_ptr<PooledConnection> connection) noexcep
 }
 
 void UpstreamPool::drop_idle(PooledConnection& connection) noexcept {
-  const auto found = std::find_if(idle_.begin(), idle_.end(), [&](const auto& each) { return each.get() == &connection; });
+  const auto found =
+      std::find_if(idle_.begin(), idle_.end(), [&](const auto& each) { return each.get() == &connection; });
   CLV_CHECK(found != idle_.end());
   std::unique_ptr<PooledConnection> dropped = std::move(*found);
   idle_.erase(found);
@@ -99,7 +108,9 @@ void UpstreamPool::retire() noexcept {
 
 // --- All pools -----------------------------------------------------------------------------------
 
-WorldUse::WorldUse(UpstreamPools& pools) noexcept : pools_(pools), adopted_(pools.worlds_.back().get()) { ++adopted_->uses_; }
+WorldUse::WorldUse(UpstreamPools& pools) noexcept : pools_(pools), adopted_(pools.worlds_.back().get()) {
+  ++adopted_->uses_;
+}
 
 WorldUse::~WorldUse() {
   --adopted_->uses_;
@@ -117,7 +128,8 @@ void UpstreamPools::adopt(std::shared_ptr<const World> world) {
   std::unordered_map<std::string, std::unique_ptr<UpstreamPool>> kept;
   for (const UpstreamRuntime& upstream : world->upstreams) {
     auto& pool = kept[upstream.pool_key];
-    if (const auto found = pools_.find(upstream.pool_key); found != pools_.end()) pool = std::move(found->second);
+    if (const auto found = pools_.find(upstream.pool_key); found != pools_.end())
+      pool = std::move(found->second);
     if (!pool) pool = std::make_unique<UpstreamPool>(loop_, resolver_, buffers_, metrics_, limits_, upstream);
     adopted->pools_.push_back(pool.get());
   }

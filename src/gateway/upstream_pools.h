@@ -36,8 +36,8 @@ class PooledConnection final : public net::Waiter {
 };
 
 struct PoolLimits {
-  std::size_t connections = 256;                                 // in use and idle, for each worker and upstream
-  std::chrono::milliseconds idle{std::chrono::seconds(50)};      // below the 60 s after which many servers close
+  std::size_t connections = 256;  // in use and idle, for each worker and upstream
+  std::chrono::milliseconds idle{std::chrono::seconds(50)};  // below the 60 s after which many servers close
 };
 
 // The connections of one worker to one upstream, last used first.
@@ -46,8 +46,8 @@ struct PoolLimits {
 // Threads: its worker's.
 class UpstreamPool {
  public:
-  UpstreamPool(net::Loop& loop, net::Resolver& resolver, net::BufferPool& buffers, telemetry::WorkerMetrics& metrics,
-               const PoolLimits& limits, const UpstreamRuntime& upstream);
+  UpstreamPool(net::Loop& loop, net::Resolver& resolver, net::BufferPool& buffers,
+               telemetry::WorkerMetrics& metrics, const PoolLimits& limits, const UpstreamRuntime& upstream);
   ~UpstreamPool();
 
   struct Lease {
@@ -116,8 +116,8 @@ class WorldUse {
 // All pools of a worker, over changes of world: an upstream that stays the same keeps its connections.
 class UpstreamPools {
  public:
-  UpstreamPools(net::Loop& loop, net::Resolver& resolver, net::BufferPool& buffers, telemetry::WorkerMetrics& metrics,
-                PoolLimits limits);
+  UpstreamPools(net::Loop& loop, net::Resolver& resolver, net::BufferPool& buffers,
+                telemetry::WorkerMetrics& metrics, PoolLimits limits);
   ~UpstreamPools();
 
   void adopt(std::shared_ptr<const World> world);

@@ -13,14 +13,18 @@
 namespace claviger::gateway {
 namespace {
 
-const base::Document& auth_of(const policy::CredentialResource& credential, const policy::UpstreamResource& upstream) {
+const base::Document& auth_of(const policy::CredentialResource& credential,
+                              const policy::UpstreamResource& upstream) {
   return credential.auth.type == base::Document::Type::kNull ? upstream.auth : credential.auth;
 }
 
-Result<const credentials::Kind*> kind_of(const policy::CredentialResource& credential, const policy::UpstreamResource& upstream) {
+Result<const credentials::Kind*> kind_of(const policy::CredentialResource& credential,
+                                         const policy::UpstreamResource& upstream) {
   const base::Document& auth = auth_of(credential, upstream);
   if (auth.type == base::Document::Type::kNull)
-    return base::invalid_at(credential.place, "credential '" + credential.name + "': neither it nor its upstream says `auth: { kind: ... }`");
+    return base::invalid_at(
+        credential.place,
+        "credential '" + credential.name + "': neither it nor its upstream says `auth: { kind: ... }`");
   const credentials::Kind* kind = CLV_TRY(credentials::find_kind(auth));
   CLV_TRY_VOID(kind->check(auth));
   return kind;
@@ -40,7 +44,8 @@ Result<std::string> digest_of_ca(const policy::UpstreamResource& resource) {
   std::ifstream file(resource.tls.ca, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   if (!file || text.empty())
-    return base::invalid_at(resource.place, "upstream '" + resource.name + "': tls.ca '" + resource.tls.ca + "' cannot be read");
+    return base::invalid_at(
+        resource.place, "upstream '" + resource.name + "': tls.ca '" + resource.tls.ca + "' cannot be read");
   return base::format_hex(crypto::Sha256().digest(text));
 }
 
@@ -50,8 +55,15 @@ std::string binding(const policy::CredentialResource& credential, const Upstream
   std::string settings;
   append_settings(settings, auth_of(credential, upstream));
   const std::string port = std::to_string(upstream.base_url.port);
-  const std::string_view parts[] = {"credential", credential.name, upstream.name, upstream.base_url.tls ? "https" : "http",
-                                    upstream.base_url.host, port, runtime.ca_digest, upstream.tls.server_name, settings};
+  const std::string_view parts[] = {"credential",
+                                    credential.name,
+                                    upstream.name,
+                                    upstream.base_url.tls ? "https" : "http",
+                                    upstream.base_url.host,
+                                    port,
+                                    runtime.ca_digest,
+                                    upstream.tls.server_name,
+                                    settings};
   return base::format_hex(crypto::Sha256().digest_parts(parts));
 }
 
@@ -62,44 +74,52 @@ Result<std::shared_ptr<net::ClientTls>> make_tls(const policy::UpstreamResource&
   options.server_name = resource.tls.server_name.empty() ? resource.base_url.host : resource.tls.server_name;
   options.name_is_ip = base::parse_ip(options.server_name).has_value();
   auto tls = net::ClientTls::create(std::move(options));
-  if (!tls.has_value()) return base::invalid_at(resource.place, "upstream '" + resource.name + "': " + std::string(tls.error().what()));
+  if (!tls.has_value())
+    return base::invalid_at(resource.place,
+                            "upstream '" + resource.name + "': " + std::string(tls.error().what()));
   return *std::move(tls);
 }
 
 std::string pool_key(const policy::UpstreamResource& resource, const std::string& ca_digest) {
   // A pool is one upstream's: connections that carried another's credentials are not shared, whatever the address.
-  std::string key = resource.name + "|" + (resource.base_url.tls ? "https" : "http") + "|" + resource.base_url.host + "|" +
-                    std::to_string(resource.base_url.port) + "|" + ca_digest + "|" + resource.tls.server_name + "|" +
+  std::string key = resource.name + "|" + (resource.base_url.tls ? "https" : "http") + "|" +
+                    resource.base_url.host + "|" + std::to_string(resource.base_url.port) + "|" + ca_digest +
+                    "|" + resource.tls.server_name + "|" +
                     (resource.allow_private_addresses.all ? "all" : "");
   for (const auto& range : resource.allow_private_addresses.ranges)
     key += "|" + base::format_ip(range.network) + "/" + std::to_string(range.prefix);
   return key;
 }
 
-Result<UpstreamRuntime> make_upstream(const policy::UpstreamResource& resource, const std::vector<net::Endpoint>& own_listeners) {
+Result<UpstreamRuntime> make_upstream(const policy::UpstreamResource& resource,
+                                      const std::vector<net::Endpoint>& own_listeners) {
   UpstreamRuntime upstream;
   upstream.resource = &resource;
   upstream.destination.host = resource.base_url.host;
   upstream.destination.port = static_cast<std::uint16_t>(resource.base_url.port);
-  upstream.destination.rules = {resource.allow_private_addresses.all, resource.allow_private_addresses.ranges, own_listeners};
+  upstream.destination.rules = {resource.allow_private_addresses.all, resource.allow_private_addresses.ranges,
+                                own_listeners};
   upstream.tls = CLV_TRY(make_tls(resource));
   upstream.ca_digest = CLV_TRY(digest_of_ca(resource));
   upstream.pool_key = pool_key(resource, upstream.ca_digest);
   return upstream;
 }
 
-Result<void> add_credential(const policy::CredentialResource& resource, UpstreamRuntime& upstream, vault::ProcessKey& key,
-                            vault::SecretSources& sources) {
+Result<void> add_credential(const policy::CredentialResource& resource, UpstreamRuntime& upstream,
+                            vault::ProcessKey& key, vault::SecretSources& sources) {
   const credentials::Kind* kind = CLV_TRY(kind_of(resource, *upstream.resource));
   const auto explain = [&](const Error& error) {
-    return base::invalid_at(resource.place, "credential '" + resource.name + "': " + std::string(error.what()));
+    return base::invalid_at(resource.place,
+                            "credential '" + resource.name + "': " + std::string(error.what()));
   };
   auto secret = sources.read(resource.from);
   if (!secret.has_value()) return explain(secret.error());
   const std::string bound_to = binding(resource, upstream);
-  auto credential = kind->make({resource.name, auth_of(resource, *upstream.resource), *std::move(secret), bound_to}, key);
+  auto credential =
+      kind->make({resource.name, auth_of(resource, *upstream.resource), *std::move(secret), bound_to}, key);
   if (!credential.has_value()) return explain(credential.error());
-  if (!(*credential)->field_name().empty()) upstream.strip_fields.push_back(fold_name((*credential)->field_name()));
+  if (!(*credential)->field_name().empty())
+    upstream.strip_fields.push_back(fold_name((*credential)->field_name()));
   if (!(*credential)->query_name().empty()) upstream.strip_queries.emplace_back((*credential)->query_name());
   upstream.credentials.push_back(*std::move(credential));
   return ok();
@@ -107,7 +127,8 @@ Result<void> add_credential(const policy::CredentialResource& resource, Upstream
 
 std::unordered_map<std::string_view, std::size_t> index_upstreams(const policy::Snapshot& snapshot) {
   std::unordered_map<std::string_view, std::size_t> index;
-  for (std::size_t i = 0; i < snapshot.upstreams().size(); ++i) index.emplace(snapshot.upstreams()[i].resource.name, i);
+  for (std::size_t i = 0; i < snapshot.upstreams().size(); ++i)
+    index.emplace(snapshot.upstreams()[i].resource.name, i);
   return index;
 }
 
@@ -139,7 +160,8 @@ Result<void> check_resources(policy::Resources resources) {
   for (const policy::CredentialResource& credential : snapshot->credentials()) {
     CLV_TRY(kind_of(credential, snapshot->upstreams()[index.at(credential.upstream)].resource));
     if (auto form = vault::SecretSources::check(credential.from); !form.has_value())
-      return base::invalid_at(credential.place, "credential '" + credential.name + "': " + std::string(form.error().what()));
+      return base::invalid_at(credential.place,
+                              "credential '" + credential.name + "': " + std::string(form.error().what()));
   }
   return ok();
 }

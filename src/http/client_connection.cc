@@ -9,10 +9,14 @@ namespace {
 // What a failure of the socket means when the peer is an upstream.
 Error as_upstream_error(Error error) {
   switch (error.code()) {
-    case Code::kTimeout: return Error(Code::kUpstreamTimeout, Blame::kUpstream, "the upstream took too long");
-    case Code::kClosed: return Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream closed the connection");
-    case Code::kIo: return Error(Code::kUpstreamFailed, Blame::kUpstream, "the connection to the upstream broke");
-    default: return error;
+    case Code::kTimeout:
+      return Error(Code::kUpstreamTimeout, Blame::kUpstream, "the upstream took too long");
+    case Code::kClosed:
+      return Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream closed the connection");
+    case Code::kIo:
+      return Error(Code::kUpstreamFailed, Blame::kUpstream, "the connection to the upstream broke");
+    default:
+      return error;
   }
 }
 
@@ -42,10 +46,13 @@ net::Task<Result<void>> ClientConnection::read_head(Method request_method, const
       }
     }
     const std::span<char> room = in_.room();
-    if (room.empty()) co_return Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream's answer has too large a head");
+    if (room.empty())
+      co_return Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream's answer has too large a head");
     auto got = co_await stream_->read(room);
     if (!got.has_value()) co_return as_upstream_error(std::move(got).error());
-    if (*got == 0) co_return Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream closed the connection before it answered");
+    if (*got == 0)
+      co_return Error(Code::kUpstreamFailed, Blame::kUpstream,
+                      "the upstream closed the connection before it answered");
     in_.added(*got);
   }
   keep_alive_ = head_.keep_alive;
@@ -81,8 +88,8 @@ net::Task<Result<std::string_view>> ClientConnection::read_body(std::chrono::mil
 }
 
 bool ClientConnection::finish(bool request_was_sent) noexcept {
-  const bool clean = request_was_sent && keep_alive_ && body_.is_done() && in_.is_empty() && !stream_->has_buffered() &&
-                     !stream_->is_finished() && !stream_->source().is_cancelled();
+  const bool clean = request_was_sent && keep_alive_ && body_.is_done() && in_.is_empty() &&
+                     !stream_->has_buffered() && !stream_->is_finished() && !stream_->source().is_cancelled();
   in_.release();
   stream_->set_deadline(net::Deadline::kNever);
   return clean;

@@ -30,7 +30,8 @@ class ClientConnection {
 
   // Reads the next head (interim ones included: look at status). `limit` is for all of it. head()'s views hold until
   // the next read. answer_began() tells whether a byte of it came.
-  net::Task<Result<void>> read_head(Method request_method, const HeadLimits& limits, std::chrono::milliseconds limit);
+  net::Task<Result<void>> read_head(Method request_method, const HeadLimits& limits,
+                                    std::chrono::milliseconds limit);
   const ResponseHead& head() const noexcept { return head_; }
   bool answer_began() const noexcept { return answer_began_; }
 

@@ -83,12 +83,14 @@ struct ServeTest : ::testing::Test, net::testing::LoopFixture {
     std::string all;
     std::vector<char> buffer(4096);
     Result<std::size_t> got{std::size_t{0}};
-    while (pair.far->try_read(buffer, got) == net::Stream::Io::kDone && got.has_value() && *got > 0) all.append(buffer.data(), *got);
+    while (pair.far->try_read(buffer, got) == net::Stream::Io::kDone && got.has_value() && *got > 0)
+      all.append(buffer.data(), *got);
     return all;
   }
   static std::size_t count(std::string_view text, std::string_view part) {
     std::size_t found = 0;
-    for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) ++found;
+    for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1))
+      ++found;
     return found;
   }
 };
@@ -105,7 +107,9 @@ TEST_F(ServeTest, AnswersOneRequestAfterTheOtherOnOneConnection) {
 
 TEST_F(ServeTest, AnswersPipelinedRequestsInOrder) {
   begin();
-  send("POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET /2 HTTP/1.1\r\nHost: a\r\n\r\nGET /3 HTTP/1.1\r\nHost: a\r\n\r\n");
+  send(
+      "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET /2 HTTP/1.1\r\nHost: a\r\n\r\nGET /3 "
+      "HTTP/1.1\r\nHost: a\r\n\r\n");
   const std::string all = receive();
   EXPECT_LT(all.find("POST /1 abc"), all.find("GET /2 "));
   EXPECT_LT(all.find("GET /2 "), all.find("GET /3 "));
@@ -113,7 +117,8 @@ TEST_F(ServeTest, AnswersPipelinedRequestsInOrder) {
 
 TEST_F(ServeTest, ReadsARequestThatComesByteByByte) {
   begin();
-  for (const char c : std::string_view("PUT /slow HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: 1\r\n\r\n")) {
+  for (const char c : std::string_view("PUT /slow HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: "
+                                       "chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nT: 1\r\n\r\n")) {
     send({&c, 1});
     loop().turn(milliseconds(1));
   }
@@ -136,7 +141,9 @@ TEST_F(ServeTest, TheHeadStaysReadableWhileALargeBodyStreams) {
 TEST_F(ServeTest, ASmallBodyThatNobodyReadsIsReadAwayAndTheConnectionLivesOn) {
   handler.reads_bodies = false;
   begin();
-  send("POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+  send(
+      "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n0123456789GET /2 HTTP/1.1\r\nHost: "
+      "a\r\n\r\n");
   EXPECT_NE(receive().find("GET /2 "), std::string::npos);
 }
 
@@ -193,6 +200,7 @@ TEST_F(ServeTest, ACallerThatDripsAHeadIsGivenUpOn) {
   send("GET /x HT");
   EXPECT_TRUE(run_until([&] { return over; }));
   EXPECT_EQ(handler.handled, 0);
+  EXPECT_EQ(metrics.value(telemetry::Counter::kDeadlinesExpired), 1U);
 }
 
 TEST_F(ServeTest, AnIdleConnectionHoldsNoBufferAndIsClosedInTime) {

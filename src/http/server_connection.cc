@@ -17,10 +17,25 @@ constexpr auto kLingerTime = std::chrono::seconds(2);
 
 }  // namespace
 
-ServerConnection::ServerConnection(std::unique_ptr<net::Stream> stream, net::Endpoint peer, net::BufferPool& buffers,
-                                   const ServerLimits& limits, telemetry::WorkerMetrics& metrics) noexcept
-    : stream_(std::move(stream)), peer_(peer), peer_text_(base::format_ip(peer.address)), limits_(limits),
-      metrics_(metrics), head_buffer_(buffers), in_(buffers), out_(buffers) {}
+ServerConnection::ServerConnection(std::unique_ptr<net::Stream> stream, net::Endpoint peer,
+                                   net::BufferPool& buffers, const ServerLimits& limits,
+                                   telemetry::WorkerMetrics& metrics) noexcept
+    : stream_(std::move(stream)),
+      peer_(peer),
+      peer_text_(base::format_ip(peer.address)),
+      limits_(limits),
+      metrics_(metrics),
+      head_buffer_(buffers),
+      in_(buffers),
+      out_(buffers) {}
+
+// Callers that are too slow for a limit show in a metric, whatever becomes of the error.
+template <class T>
+Result<T> ServerConnection::counted(Result<T> outcome) noexcept {
+  if (!outcome.has_value() && outcome.error().code() == Code::kTimeout)
+    metrics_.add(Counter::kDeadlinesExpired);
+  return outcome;
+}
 
 net::Task<Result<bool>> ServerConnection::wait_for_first_byte() {
   in_.release();
@@ -56,15 +71,17 @@ net::Task<Result<bool>> ServerConnection::read_head() {
       }
     }
     // A head that is whole in the first read, as nearly all are, never pays for this.
-    if (!in_.is_empty() && !std::exchange(deadline_set, true)) stream_->set_deadline_after(limits_.head_timeout);
+    if (!in_.is_empty() && !std::exchange(deadline_set, true))
+      stream_->set_deadline_after(limits_.head_timeout);
     const std::span<char> room = in_.room();
     if (room.empty()) co_return Error(Code::kHeadTooLarge, Blame::kCaller, "the request head is too large");
-    const std::size_t got = CLV_CO_TRY(co_await stream_->read(room));
+    const std::size_t got = CLV_CO_TRY(counted(co_await stream_->read(room)));
     if (got == 0) {
       if (in_.is_empty()) co_return false;
       co_return Error(Code::kClosed, Blame::kCaller, "the caller left in the middle of a head");
     }
     in_.added(got);
+    metrics_.add(Counter::kBytesFromCallers, got);
   }
   head_in_input_ = true;
   answer_began_ = false;
@@ -110,8 +127,9 @@ net::Task<Result<std::string_view>> ServerConnection::read_body() {
     if (std::exchange(head_in_input_, false)) head_buffer_ = std::move(in_);
     else in_.compact();
     stream_->set_deadline_after(limits_.body_idle_timeout);
-    auto got = co_await stream_->read(in_.room());
-    if (got.has_value() && *got == 0) got = Error(Code::kClosed, Blame::kCaller, "the caller left in the middle of a body");
+    auto got = counted(co_await stream_->read(in_.room()));
+    if (got.has_value() && *got == 0)
+      got = Error(Code::kClosed, Blame::kCaller, "the caller left in the middle of a body");
     if (!got.has_value()) {
       keep_alive_ = false;
       co_return std::move(got).error();
@@ -140,7 +158,7 @@ net::Task<Result<void>> ServerConnection::write(std::string_view text) {
   // Large pieces go straight from where they lie.
   answer_began_ = true;
   stream_->set_deadline_after(limits_.body_idle_timeout);
-  CLV_CO_TRY_VOID(co_await stream_->write_all(text));
+  CLV_CO_TRY_VOID(counted(co_await stream_->write_all(text)));
   metrics_.add(Counter::kBytesToCallers, text.size());
   co_return ok();
 }
@@ -149,7 +167,7 @@ net::Task<Result<void>> ServerConnection::flush() {
   if (out_.is_empty()) co_return ok();
   const std::string_view text = out_.filled();
   stream_->set_deadline_after(limits_.body_idle_timeout);
-  const auto sent = co_await stream_->write_all(text);
+  auto sent = counted(co_await stream_->write_all(text));
   metrics_.add(Counter::kBytesToCallers, text.size());
   out_.release();
   co_return sent;
@@ -165,7 +183,7 @@ net::Task<bool> ServerConnection::finish_request() {
   }
   head_buffer_.release();
   head_in_input_ = false;
-  co_return keep_alive_ && body_.is_done() && !(stopping_ && in_.is_empty());
+  co_return keep_alive_&& body_.is_done() && !(stopping_ && in_.is_empty());
 }
 
 net::Task<void> ServerConnection::close_gracefully() {

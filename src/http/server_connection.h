@@ -24,9 +24,10 @@ namespace claviger::http {
 struct ServerLimits {
   HeadLimits head;
   std::uint64_t body = std::uint64_t{1} << 30;
-  std::chrono::milliseconds head_timeout{std::chrono::seconds(30)};       // from a head's first byte to its last
-  std::chrono::milliseconds idle_timeout{std::chrono::seconds(75)};       // between requests
-  std::chrono::milliseconds body_idle_timeout{std::chrono::seconds(60)};  // between two reads, or writes, of a body
+  std::chrono::milliseconds head_timeout{std::chrono::seconds(30)};  // from a head's first byte to its last
+  std::chrono::milliseconds idle_timeout{std::chrono::seconds(75)};  // between requests
+  std::chrono::milliseconds body_idle_timeout{
+      std::chrono::seconds(60)};  // between two reads, or writes, of a body
 };
 
 // One caller's connection: requests in, answers out, one after the other.
@@ -67,7 +68,10 @@ class ServerConnection {
   net::Task<Result<void>> flush();
   // Room for a head, put together in place: give the writer's size to wrote(). Requires: nothing in line.
   std::span<char> head_room();
-  void wrote(std::size_t size) noexcept { out_.added(size); answer_began_ = true; }
+  void wrote(std::size_t size) noexcept {
+    out_.added(size);
+    answer_began_ = true;
+  }
   void wrote_interim(std::size_t size) noexcept { out_.added(size); }
   bool answer_began() const noexcept { return answer_began_; }
 
@@ -95,6 +99,8 @@ class ServerConnection {
  private:
   net::Task<Result<bool>> wait_for_first_byte();
   Result<std::string_view> take_piece();
+  template <class T>
+  Result<T> counted(Result<T> outcome) noexcept;
   Result<void> check_body_limit() const;
 
   std::unique_ptr<net::Stream> stream_;

@@ -41,8 +41,11 @@ class Buffer {
  public:
   explicit Buffer(BufferPool& pool) noexcept : pool_(&pool) {}
   Buffer(Buffer&& other) noexcept
-      : pool_(other.pool_), data_(std::exchange(other.data_, nullptr)), begin_(std::exchange(other.begin_, 0)),
-        end_(std::exchange(other.end_, 0)), touched_(std::exchange(other.touched_, 0)) {}
+      : pool_(other.pool_),
+        data_(std::exchange(other.data_, nullptr)),
+        begin_(std::exchange(other.begin_, 0)),
+        end_(std::exchange(other.end_, 0)),
+        touched_(std::exchange(other.touched_, 0)) {}
   Buffer& operator=(Buffer&& other) noexcept {
     if (this != &other) {
       release();

@@ -37,10 +37,13 @@ class ConnectAwaiter final : public Waiter {
 };
 
 Error connect_error(const Endpoint& endpoint, int error_number) {
-  return Error::from_errno(Code::kUpstreamFailed, Blame::kUpstream, "connecting to the upstream at " + format_endpoint(endpoint), error_number);
+  return Error::from_errno(Code::kUpstreamFailed, Blame::kUpstream,
+                           "connecting to the upstream at " + format_endpoint(endpoint), error_number);
 }
 
-Error connect_timeout() { return Error(Code::kUpstreamTimeout, Blame::kUpstream, "connecting to the upstream took too long"); }
+Error connect_timeout() {
+  return Error(Code::kUpstreamTimeout, Blame::kUpstream, "connecting to the upstream took too long");
+}
 
 Task<Result<std::unique_ptr<Source>>> connect_tcp(Loop& loop, Endpoint endpoint, Monotonic deadline) {
   const SocketAddress address = to_socket_address(endpoint);
@@ -69,10 +72,12 @@ Task<Result<std::unique_ptr<Source>>> connect_tcp(Loop& loop, Endpoint endpoint,
 }  // namespace
 
 Task<Result<std::unique_ptr<Stream>>> connect(Loop& loop, Resolver& resolver, const Destination& destination,
-                                              std::shared_ptr<ClientTls> tls, std::chrono::milliseconds limit) {
+                                              std::shared_ptr<ClientTls> tls,
+                                              std::chrono::milliseconds limit) {
   const Monotonic deadline = loop.now() + limit;
   const auto addresses = CLV_CO_TRY(co_await resolver.resolve(destination.host));
-  Result<std::unique_ptr<Stream>> outcome = Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream has no address");
+  Result<std::unique_ptr<Stream>> outcome =
+      Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream has no address");
   for (const base::IpAddress& address : addresses) {
     if (loop.now() >= deadline) co_return connect_timeout();
     const Endpoint endpoint{address, destination.port};
@@ -90,7 +95,8 @@ Task<Result<std::unique_ptr<Stream>>> connect(Loop& loop, Resolver& resolver, co
     if (outcome.has_value()) break;
     if (outcome.error().code() == Code::kTimeout) outcome = connect_timeout();
     else if (outcome.error().code() == Code::kClosed)
-      outcome = Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream closed the connection during the TLS handshake");
+      outcome = Error(Code::kUpstreamFailed, Blame::kUpstream,
+                      "the upstream closed the connection during the TLS handshake");
     // A certificate that is wrong here will be so at the next address; and trying on would hide it.
     break;
   }

@@ -23,6 +23,7 @@ struct Destination {
 // kUpstreamFailed or kUpstreamTimeout, saying at which step.
 // Requires: `destination` outlives the task.
 Task<Result<std::unique_ptr<Stream>>> connect(Loop& loop, Resolver& resolver, const Destination& destination,
-                                              std::shared_ptr<ClientTls> tls, std::chrono::milliseconds limit);
+                                              std::shared_ptr<ClientTls> tls,
+                                              std::chrono::milliseconds limit);
 
 }  // namespace claviger::net

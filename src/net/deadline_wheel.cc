@@ -65,7 +65,8 @@ void DeadlineWheel::unlink(Deadline& deadline) noexcept {
 void DeadlineWheel::sweep(Monotonic now) noexcept {
   const std::int64_t until = now.time_since_epoch() / kTick;
   // After a long sleep of the machine every bucket is due once, none twice.
-  if (until - swept_ > static_cast<std::int64_t>(kBuckets)) swept_ = until - static_cast<std::int64_t>(kBuckets);
+  if (until - swept_ > static_cast<std::int64_t>(kBuckets))
+    swept_ = until - static_cast<std::int64_t>(kBuckets);
   while (swept_ < until) {
     ++swept_;
     sweep_bucket(swept_, now);

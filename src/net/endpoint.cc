@@ -13,8 +13,9 @@ namespace claviger::net {
 namespace {
 
 Error no_endpoint(std::string_view text) {
-  return Error::formatted(Code::kInvalid, Blame::kOperator,
-                          "'" + std::string(text) + "' is not ADDRESS:PORT; write for example 127.0.0.1:8443 or [::1]:8443");
+  return Error::formatted(
+      Code::kInvalid, Blame::kOperator,
+      "'" + std::string(text) + "' is not ADDRESS:PORT; write for example 127.0.0.1:8443 or [::1]:8443");
 }
 
 }  // namespace
@@ -38,7 +39,8 @@ std::string format_endpoint(const Endpoint& endpoint) {
 
 bool is_loopback(const base::IpAddress& address) noexcept {
   if (!address.v6) return address.bytes[0] == 127;
-  return std::all_of(address.bytes.begin(), address.bytes.begin() + 15, [](auto b) { return b == 0; }) && address.bytes[15] == 1;
+  return std::all_of(address.bytes.begin(), address.bytes.begin() + 15, [](auto b) { return b == 0; }) &&
+         address.bytes[15] == 1;
 }
 
 bool is_unspecified(const base::IpAddress& address) noexcept {

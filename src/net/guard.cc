@@ -20,7 +20,8 @@ bool is_own_address(const base::IpAddress& address) {
     sockaddr_storage storage{};
     const auto family = each->ifa_addr->sa_family;
     if (family != AF_INET && family != AF_INET6) continue;
-    std::copy_n(reinterpret_cast<const char*>(each->ifa_addr), family == AF_INET ? 16 : 28, reinterpret_cast<char*>(&storage));
+    std::copy_n(reinterpret_cast<const char*>(each->ifa_addr), family == AF_INET ? 16 : 28,
+                reinterpret_cast<char*>(&storage));
     found = from_socket_address(storage).address == address;
   }
   ::freeifaddrs(list);
@@ -32,7 +33,8 @@ bool is_own_listener(const AddressRules& rules, const Endpoint& endpoint) {
     if (own.port != endpoint.port) return false;
     if (own.address == endpoint.address) return true;
     // 0.0.0.0 as a destination means this machine, and a listener on it answers on every address.
-    return (is_unspecified(own.address) || is_unspecified(endpoint.address)) && is_own_address(endpoint.address);
+    return (is_unspecified(own.address) || is_unspecified(endpoint.address)) &&
+           is_own_address(endpoint.address);
   });
 }
 
@@ -40,14 +42,16 @@ bool is_own_listener(const AddressRules& rules, const Endpoint& endpoint) {
 
 Result<void> check_address(const AddressRules& rules, const Endpoint& endpoint) {
   if (is_own_listener(rules, endpoint))
-    return Error(Code::kUpstreamFailed, Blame::kOperator, "the upstream's address is a listener of this gateway");
+    return Error(Code::kUpstreamFailed, Blame::kOperator,
+                 "the upstream's address is a listener of this gateway");
   if (rules.allow_private || !base::is_special_purpose(endpoint.address)) return ok();
   const bool allowed = std::any_of(rules.allowed.begin(), rules.allowed.end(),
                                    [&](const base::Cidr& range) { return range.contains(endpoint.address); });
   if (allowed) return ok();
-  return Error::formatted(Code::kUpstreamFailed, Blame::kOperator,
-                          "the upstream's address " + base::format_ip(endpoint.address) +
-                              " is private or special-purpose; if that is meant, list it in allow_private_addresses");
+  return Error::formatted(
+      Code::kUpstreamFailed, Blame::kOperator,
+      "the upstream's address " + base::format_ip(endpoint.address) +
+          " is private or special-purpose; if that is meant, list it in allow_private_addresses");
 }
 
 }  // namespace claviger::net

@@ -16,7 +16,8 @@ constexpr int kAcceptsATurn = 64;  // then the connections that are there get th
 constexpr auto kPause = std::chrono::milliseconds(100);
 
 Error listen_error(const Endpoint& endpoint, int error_number) {
-  return Error::from_errno(Code::kInvalid, Blame::kOperator, "listening on " + format_endpoint(endpoint), error_number);
+  return Error::from_errno(Code::kInvalid, Blame::kOperator, "listening on " + format_endpoint(endpoint),
+                           error_number);
 }
 
 }  // namespace
@@ -42,7 +43,8 @@ Result<ListeningSocket> listen_on(const Endpoint& endpoint, bool share_port) {
 
 class Acceptor::Handler final : public EventHandler {
  public:
-  Handler(Loop& loop, int fd, OnAccept on_accept) : loop_(loop), timer_(loop), fd_(fd), on_accept_(std::move(on_accept)) {}
+  Handler(Loop& loop, int fd, OnAccept on_accept)
+      : loop_(loop), timer_(loop), fd_(fd), on_accept_(std::move(on_accept)) {}
   ~Handler() override { close(); }
 
   void close() noexcept {
@@ -82,7 +84,8 @@ class Acceptor::Handler final : public EventHandler {
   OnAccept on_accept_;
 };
 
-Acceptor::Acceptor(Loop& loop, std::unique_ptr<Handler> handler) noexcept : loop_(loop), handler_(std::move(handler)) {}
+Acceptor::Acceptor(Loop& loop, std::unique_ptr<Handler> handler) noexcept
+    : loop_(loop), handler_(std::move(handler)) {}
 
 Result<std::unique_ptr<Acceptor>> Acceptor::create(Loop& loop, int listening_fd, OnAccept on_accept) {
   auto handler = std::make_unique<Handler>(loop, listening_fd, std::move(on_accept));

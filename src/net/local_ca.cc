@@ -88,7 +88,9 @@ Names names_of(const std::vector<std::string>& names) {
     const auto ip = base::parse_ip(name);
     const std::string separator = out.alternative.empty() ? "" : ",";
     out.alternative += separator + (ip.has_value() ? "IP:" : "DNS:") + name;
-    const std::string mask = !ip.has_value() ? "" : ip->v6 ? "/ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" : "/255.255.255.255";
+    const std::string mask = !ip.has_value() ? ""
+                             : ip->v6        ? "/ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"
+                                             : "/255.255.255.255";
     out.permitted += separator + "permitted;" + (ip.has_value() ? "IP:" : "DNS:") + name + mask;
   }
   // Where a certificate names only addresses, names of the other kind would be unconstrained.
@@ -106,21 +108,23 @@ Result<LocalCa> make_local_ca(const std::vector<std::string>& names) {
 
   const Certificate ca = make_certificate(ca_key.get(), "Claviger local CA");
   X509_set_issuer_name(ca.get(), X509_get_subject_name(ca.get()));
-  const bool ca_made = add_extension(ca.get(), ca.get(), NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
-                       add_extension(ca.get(), ca.get(), NID_key_usage, "critical,keyCertSign") &&
-                       add_extension(ca.get(), ca.get(), NID_subject_key_identifier, "hash") &&
-                       add_extension(ca.get(), ca.get(), NID_name_constraints, "critical," + text.permitted) &&
-                       X509_sign(ca.get(), ca_key.get(), EVP_sha256()) > 0;
+  const bool ca_made =
+      add_extension(ca.get(), ca.get(), NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
+      add_extension(ca.get(), ca.get(), NID_key_usage, "critical,keyCertSign") &&
+      add_extension(ca.get(), ca.get(), NID_subject_key_identifier, "hash") &&
+      add_extension(ca.get(), ca.get(), NID_name_constraints, "critical," + text.permitted) &&
+      X509_sign(ca.get(), ca_key.get(), EVP_sha256()) > 0;
 
   const Certificate server = make_certificate(key.get(), "claviger");
   X509_set_issuer_name(server.get(), X509_get_subject_name(ca.get()));
-  const bool server_made = add_extension(server.get(), ca.get(), NID_basic_constraints, "critical,CA:FALSE") &&
-                           add_extension(server.get(), ca.get(), NID_key_usage, "critical,digitalSignature") &&
-                           add_extension(server.get(), ca.get(), NID_ext_key_usage, "serverAuth") &&
-                           add_extension(server.get(), ca.get(), NID_subject_key_identifier, "hash") &&
-                           add_extension(server.get(), ca.get(), NID_authority_key_identifier, "keyid") &&
-                           add_extension(server.get(), ca.get(), NID_subject_alt_name, text.alternative) &&
-                           X509_sign(server.get(), ca_key.get(), EVP_sha256()) > 0;
+  const bool server_made =
+      add_extension(server.get(), ca.get(), NID_basic_constraints, "critical,CA:FALSE") &&
+      add_extension(server.get(), ca.get(), NID_key_usage, "critical,digitalSignature") &&
+      add_extension(server.get(), ca.get(), NID_ext_key_usage, "serverAuth") &&
+      add_extension(server.get(), ca.get(), NID_subject_key_identifier, "hash") &&
+      add_extension(server.get(), ca.get(), NID_authority_key_identifier, "keyid") &&
+      add_extension(server.get(), ca.get(), NID_subject_alt_name, text.alternative) &&
+      X509_sign(server.get(), ca_key.get(), EVP_sha256()) > 0;
   if (!ca_made || !server_made) return failed();
   return LocalCa{pem_of(ca.get()), pem_of(server.get()), pem_of(key.get())};
 }

@@ -78,7 +78,8 @@ Result<void> Loop::add(int fd, Trigger trigger, EventHandler& handler) {
 }
 
 Result<void> Loop::watch(int fd, bool readable, bool writable, bool is_new, EventHandler& handler) {
-  epoll_event event{.events = (readable ? EPOLLIN : 0U) | (writable ? EPOLLOUT : 0U), .data = {.ptr = &handler}};
+  epoll_event event{.events = (readable ? EPOLLIN : 0U) | (writable ? EPOLLOUT : 0U),
+                    .data = {.ptr = &handler}};
   if (::epoll_ctl(epoll_fd_, is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) < 0)
     return Error::from_errno(Code::kIo, Blame::kOperator, "watching a descriptor", errno);
   return ok();

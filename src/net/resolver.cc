@@ -26,7 +26,8 @@ constexpr std::size_t kMaxNames = 4096;
 constexpr auto kPoll = std::chrono::milliseconds(100);  // for c-ares' own time-outs, while a question is open
 
 Error failure(int status) {
-  if (status == ARES_ETIMEOUT) return Error(Code::kUpstreamTimeout, Blame::kUpstream, "no name server answered");
+  if (status == ARES_ETIMEOUT)
+    return Error(Code::kUpstreamTimeout, Blame::kUpstream, "no name server answered");
   return Error::formatted(Code::kUpstreamFailed, Blame::kUpstream,
                           std::string("the upstream's name cannot be resolved: ") + ares_strerror(status));
 }
@@ -46,7 +47,8 @@ struct Resolver::State {
     Socket(State& state, ares_socket_t fd) noexcept : state_(&state), fd_(fd) {}
     void on_events(Events events) noexcept override {
       if (state_ == nullptr) return;
-      ares_process_fd(state_->channel, events.readable ? fd_ : ARES_SOCKET_BAD, events.writable ? fd_ : ARES_SOCKET_BAD);
+      ares_process_fd(state_->channel, events.readable ? fd_ : ARES_SOCKET_BAD,
+                      events.writable ? fd_ : ARES_SOCKET_BAD);
     }
     void detach() noexcept { state_ = nullptr; }
 
@@ -122,7 +124,8 @@ void Resolver::State::answered(const std::string& name, int status, ares_addrinf
   --open_questions;
   Addresses addresses;
   std::chrono::seconds ttl = kMaxTtl;
-  for (const ares_addrinfo_node* node = info != nullptr ? info->nodes : nullptr; node != nullptr; node = node->ai_next) {
+  for (const ares_addrinfo_node* node = info != nullptr ? info->nodes : nullptr; node != nullptr;
+       node = node->ai_next) {
     sockaddr_storage storage{};
     std::memcpy(&storage, node->ai_addr, std::min<std::size_t>(node->ai_addrlen, sizeof storage));
     addresses.push_back(from_socket_address(storage).address);
@@ -132,7 +135,8 @@ void Resolver::State::answered(const std::string& name, int status, ares_addrinf
 
   Entry& entry = names[name];
   const bool found = status == ARES_SUCCESS && !addresses.empty();
-  entry.answer = found ? Answer(std::move(addresses)) : Answer(failure(status == ARES_SUCCESS ? ARES_ENODATA : status));
+  entry.answer =
+      found ? Answer(std::move(addresses)) : Answer(failure(status == ARES_SUCCESS ? ARES_ENODATA : status));
   entry.expires = loop.now() + (found ? std::max<std::chrono::seconds>(ttl, kMinTtl) : kFailureTtl);
   // Later, not now: whoever is waiting may ask the next question from in here.
   for (const auto handle : std::exchange(entry.waiting, {})) loop.resume_soon(handle);
@@ -140,7 +144,8 @@ void Resolver::State::answered(const std::string& name, int status, ares_addrinf
 
 void Resolver::State::make_room() {
   if (names.size() < kMaxNames) return;
-  std::erase_if(names, [](const auto& item) { return item.second.answer.has_value() && item.second.waiting.empty(); });
+  std::erase_if(
+      names, [](const auto& item) { return item.second.answer.has_value() && item.second.waiting.empty(); });
 }
 
 Resolver::Resolver(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -156,9 +161,11 @@ Result<std::unique_ptr<Resolver>> Resolver::create(Loop& loop) {
   options.sock_state_cb = [](void* context, ares_socket_t fd, int readable, int writable) {
     static_cast<State*>(context)->watch(fd, readable != 0, writable != 0);
   };
-  const int status = ares_init_options(&state->channel, &options, ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
+  const int status = ares_init_options(&state->channel, &options,
+                                       ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB);
   if (status != ARES_SUCCESS)
-    return Error::formatted(Code::kUnavailable, Blame::kOperator, std::string("the resolver cannot start: ") + ares_strerror(status));
+    return Error::formatted(Code::kUnavailable, Blame::kOperator,
+                            std::string("the resolver cannot start: ") + ares_strerror(status));
   return std::unique_ptr<Resolver>(new Resolver(std::move(state)));
 }
 
@@ -173,7 +180,8 @@ Task<Result<std::vector<base::IpAddress>>> Resolver::resolve(std::string name) {
   };
   State& state = *state_;
   const auto found = state.names.find(name);
-  if (found != state.names.end() && found->second.answer.has_value() && found->second.expires > state.loop.now())
+  if (found != state.names.end() && found->second.answer.has_value() &&
+      found->second.expires > state.loop.now())
     co_return *found->second.answer;
   state.make_room();
   State::Entry& entry = state.names[name];  // references into the map stay good while somebody waits

@@ -9,7 +9,8 @@ namespace claviger::net {
 namespace {
 
 Error socket_error(int error_number) {
-  if (error_number == ECONNRESET || error_number == EPIPE || error_number == ENOTCONN || error_number == ESHUTDOWN)
+  if (error_number == ECONNRESET || error_number == EPIPE || error_number == ENOTCONN ||
+      error_number == ESHUTDOWN)
     return Error(Code::kClosed, Blame::kGateway, "the peer closed the connection");
   if (error_number == ETIMEDOUT) return Error(Code::kTimeout, Blame::kGateway, "the network gave no answer");
   return Error::from_errno(Code::kIo, Blame::kGateway, "socket", error_number);

@@ -40,7 +40,8 @@ void Source::set_deadline(Monotonic at) noexcept {
 
 void Source::rearm() noexcept {
   // The wheel drops a deadline when it fires; somebody who waits past one must still be woken.
-  if (deadline_ != Deadline::kNever && Deadline::at() == Deadline::kNever) loop_.deadlines().set(*this, deadline_);
+  if (deadline_ != Deadline::kNever && Deadline::at() == Deadline::kNever)
+    loop_.deadlines().set(*this, deadline_);
 }
 
 void Source::wait_as_reader(Waiter& waiter, Direction direction) noexcept {

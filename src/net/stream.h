@@ -51,7 +51,9 @@ class Stream {
   ReadableAwaiter wait_readable() noexcept;
 
   void set_deadline(Monotonic at) noexcept { source_->set_deadline(at); }
-  void set_deadline_after(std::chrono::milliseconds after) noexcept { source_->set_deadline(loop().now() + after); }
+  void set_deadline_after(std::chrono::milliseconds after) noexcept {
+    source_->set_deadline(loop().now() + after);
+  }
   void cancel() noexcept { source_->cancel(); }
   void watch_hangup(HangupWatcher* watcher) noexcept { source_->watch_hangup(watcher); }
   // The peer will send no more, or is gone: not fit for a pool.
@@ -104,7 +106,8 @@ class StreamAwaiter : public Waiter {
 
 class Stream::ReadAwaiter final : public StreamAwaiter {
  public:
-  ReadAwaiter(Stream& stream, std::span<char> into) noexcept : StreamAwaiter(stream, Role::kReader), into_(into) {}
+  ReadAwaiter(Stream& stream, std::span<char> into) noexcept
+      : StreamAwaiter(stream, Role::kReader), into_(into) {}
   Result<std::size_t> await_resume() noexcept { return std::move(result_); }
 
  private:
@@ -116,7 +119,8 @@ class Stream::ReadAwaiter final : public StreamAwaiter {
 
 class Stream::WriteAwaiter final : public StreamAwaiter {
  public:
-  WriteAwaiter(Stream& stream, std::string_view from) noexcept : StreamAwaiter(stream, Role::kWriter), from_(from) {}
+  WriteAwaiter(Stream& stream, std::string_view from) noexcept
+      : StreamAwaiter(stream, Role::kWriter), from_(from) {}
   Result<void> await_resume() noexcept { return std::move(result_); }
 
  private:

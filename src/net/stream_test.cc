@@ -69,7 +69,9 @@ TEST_F(StreamTest, ADeadlineInThePastStillWakesWhoComesToWaitLater) {
 TEST_F(StreamTest, CancelWakesWhoWaitsAndWhoComesToWait) {
   std::optional<Result<std::string>> result;
   struct Run {
-    static Task<void> into(Task<Result<std::string>> task, std::optional<Result<std::string>>& out) { out = co_await std::move(task); }
+    static Task<void> into(Task<Result<std::string>> task, std::optional<Result<std::string>>& out) {
+      out = co_await std::move(task);
+    }
   };
   spawn(Run::into(read_once(*pair.near), result));
   EXPECT_FALSE(result.has_value());
@@ -82,7 +84,9 @@ TEST_F(StreamTest, CancelWakesWhoWaitsAndWhoComesToWait) {
 TEST_F(StreamTest, AnInterruptedReaderMayReadAgain) {
   std::optional<Result<std::string>> result;
   struct Run {
-    static Task<void> into(Task<Result<std::string>> task, std::optional<Result<std::string>>& out) { out = co_await std::move(task); }
+    static Task<void> into(Task<Result<std::string>> task, std::optional<Result<std::string>>& out) {
+      out = co_await std::move(task);
+    }
   };
   spawn(Run::into(read_once(*pair.near), result));
   pair.near->source().interrupt_reader();

@@ -21,7 +21,9 @@ namespace detail {
 class PromiseBase {
  public:
   static void* operator new(std::size_t size) { return FramePool::current().allocate(size); }
-  static void operator delete(void* frame, std::size_t size) noexcept { FramePool::current().release(frame, size); }
+  static void operator delete(void* frame, std::size_t size) noexcept {
+    FramePool::current().release(frame, size);
+  }
 
   std::suspend_always initial_suspend() const noexcept { return {}; }
   auto final_suspend() const noexcept {
@@ -120,7 +122,9 @@ inline Task<void> Promise<void>::get_return_object() noexcept {
 struct Detached {
   struct promise_type {
     static void* operator new(std::size_t size) { return FramePool::current().allocate(size); }
-    static void operator delete(void* frame, std::size_t size) noexcept { FramePool::current().release(frame, size); }
+    static void operator delete(void* frame, std::size_t size) noexcept {
+      FramePool::current().release(frame, size);
+    }
     Detached get_return_object() const noexcept { return {}; }
     std::suspend_never initial_suspend() const noexcept { return {}; }
     std::suspend_never final_suspend() const noexcept { return {}; }

@@ -43,7 +43,9 @@ Task<void> hold(std::shared_ptr<int> held, Loop& loop) {
 
 TEST_F(TaskTest, DestroyingATaskThatHasNotBegunReleasesWhatItHolds) {
   auto held = std::make_shared<int>(0);
-  { Task<void> task = hold(held, loop()); }
+  {
+    Task<void> task = hold(held, loop());
+  }
   EXPECT_EQ(held.use_count(), 1);
 }
 

@@ -21,7 +21,8 @@ namespace claviger::net {
 class ServerTls {
  public:
   // PEM files. kInvalid names the file and what is wrong; the key must match the certificate.
-  static Result<std::shared_ptr<const ServerTls>> create(const std::string& certificate_file, const std::string& key_file);
+  static Result<std::shared_ptr<const ServerTls>> create(const std::string& certificate_file,
+                                                         const std::string& key_file);
   ~ServerTls();
   ssl_ctx_st* context() const noexcept { return context_; }
 
@@ -31,7 +32,7 @@ class ServerTls {
 };
 
 struct ClientTlsOptions {
-  std::string ca_file;      // PEM; empty: the system's store
+  std::string ca_file;  // PEM; empty: the system's store
   std::string server_name;  // SNI, and what the certificate must be for
   bool name_is_ip = false;
 };
@@ -64,7 +65,9 @@ class ClientTls {
 // A TLS stream over a connected, non-blocking socket, which it takes over. The handshake is done when the
 // task ends; `deadline` is for all of it.
 // Errors: kClosed, kTimeout, kIo, and kUpstreamFailed (connect: with the reason of a failed verification).
-Task<Result<std::unique_ptr<Stream>>> accept_tls(Loop& loop, int fd, std::shared_ptr<const ServerTls> tls, Monotonic deadline);
-Task<Result<std::unique_ptr<Stream>>> connect_tls(Loop& loop, std::unique_ptr<Source> connected, std::shared_ptr<ClientTls> tls);
+Task<Result<std::unique_ptr<Stream>>> accept_tls(Loop& loop, int fd, std::shared_ptr<const ServerTls> tls,
+                                                 Monotonic deadline);
+Task<Result<std::unique_ptr<Stream>>> connect_tls(Loop& loop, std::unique_ptr<Source> connected,
+                                                  std::shared_ptr<ClientTls> tls);
 
 }  // namespace claviger::net

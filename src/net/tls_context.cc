@@ -21,7 +21,8 @@ namespace {
 
 Error tls_error(const std::string& what) {
   const char* reason = ERR_reason_error_string(ERR_peek_last_error());
-  return Error::formatted(Code::kInvalid, Blame::kOperator, what + (reason != nullptr ? std::string(": ") + reason : std::string()));
+  return Error::formatted(Code::kInvalid, Blame::kOperator,
+                          what + (reason != nullptr ? std::string(": ") + reason : std::string()));
 }
 
 // What both ends have in common.
@@ -38,11 +39,12 @@ SSL_CTX* make_context(const SSL_METHOD* method) {
   return context;
 }
 
-int choose_http1(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* offered, unsigned size, void*) {
+int choose_http1(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* offered,
+                 unsigned size, void*) {
   static constexpr std::string_view kHttp1 = "\x8http/1.1\x8http/1.0";
   unsigned char* chosen = nullptr;
-  if (SSL_select_next_proto(&chosen, out_size, reinterpret_cast<const unsigned char*>(kHttp1.data()), kHttp1.size(), offered, size) !=
-      OPENSSL_NPN_NEGOTIATED)
+  if (SSL_select_next_proto(&chosen, out_size, reinterpret_cast<const unsigned char*>(kHttp1.data()),
+                            kHttp1.size(), offered, size) != OPENSSL_NPN_NEGOTIATED)
     return SSL_TLSEXT_ERR_ALERT_FATAL;
   *out = chosen;
   return SSL_TLSEXT_ERR_OK;
@@ -60,7 +62,8 @@ Result<void> use_private_key(SSL_CTX* context, const std::string& file) {
     return Error::from_errno(Code::kInvalid, Blame::kOperator, "reading the private key " + file, reason);
   }
   std::array<char, 4096> piece;
-  for (ssize_t got = 0; (got = ::read(fd, piece.data(), piece.size())) > 0;) BIO_write(pem, piece.data(), static_cast<int>(got));
+  for (ssize_t got = 0; (got = ::read(fd, piece.data(), piece.size())) > 0;)
+    BIO_write(pem, piece.data(), static_cast<int>(got));
   ::close(fd);
   OPENSSL_cleanse(piece.data(), piece.size());
   EVP_PKEY* key = PEM_read_bio_PrivateKey(pem, nullptr, nullptr, nullptr);
@@ -77,7 +80,8 @@ Result<void> use_private_key(SSL_CTX* context, const std::string& file) {
 
 ServerTls::~ServerTls() { SSL_CTX_free(context_); }
 
-Result<std::shared_ptr<const ServerTls>> ServerTls::create(const std::string& certificate_file, const std::string& key_file) {
+Result<std::shared_ptr<const ServerTls>> ServerTls::create(const std::string& certificate_file,
+                                                           const std::string& key_file) {
   ERR_clear_error();
   SSL_CTX* context = make_context(TLS_server_method());
   std::shared_ptr<const ServerTls> tls(new ServerTls(context));
@@ -91,7 +95,8 @@ Result<std::shared_ptr<const ServerTls>> ServerTls::create(const std::string& ce
   if (SSL_CTX_use_certificate_chain_file(context, certificate_file.c_str()) != 1)
     return tls_error(certificate_file + ": not a readable PEM certificate chain");
   CLV_TRY_VOID(use_private_key(context, key_file));
-  if (SSL_CTX_check_private_key(context) != 1) return tls_error(key_file + ": the key is not that of the certificate");
+  if (SSL_CTX_check_private_key(context) != 1)
+    return tls_error(key_file + ": the key is not that of the certificate");
   return tls;
 }
 
@@ -134,7 +139,8 @@ Result<std::shared_ptr<ClientTls>> ClientTls::create(ClientTlsOptions options) {
   static constexpr std::array<unsigned char, 9> kHttp1{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
   SSL_CTX_set_alpn_protos(context, kHttp1.data(), kHttp1.size());
   if (tls->options_.ca_file.empty()) {
-    if (SSL_CTX_set_default_verify_paths(context) != 1) return tls_error("the system's certificate store cannot be read");
+    if (SSL_CTX_set_default_verify_paths(context) != 1)
+      return tls_error("the system's certificate store cannot be read");
   } else if (SSL_CTX_load_verify_file(context, tls->options_.ca_file.c_str()) != 1) {
     return tls_error(tls->options_.ca_file + ": not a readable file of PEM certificates");
   }

@@ -73,7 +73,8 @@ BIO* make_bio(Source& source) {
 
 class TlsStream final : public Stream {
  public:
-  TlsStream(std::unique_ptr<Source> source_in, SSL* ssl, std::shared_ptr<const void> keeps, ClientTls* client) noexcept
+  TlsStream(std::unique_ptr<Source> source_in, SSL* ssl, std::shared_ptr<const void> keeps,
+            ClientTls* client) noexcept
       : Stream(std::move(source_in)), ssl_(ssl), keeps_(std::move(keeps)), client_(client) {
     BIO* bio = make_bio(source());
     SSL_set_bio(ssl_, bio, bio);
@@ -128,18 +129,25 @@ class TlsStream final : public Stream {
  private:
   Io outcome(int done, Result<std::size_t>& result) noexcept {
     switch (SSL_get_error(ssl_, done)) {
-      case SSL_ERROR_WANT_READ: return Io::kWantRead;
-      case SSL_ERROR_WANT_WRITE: return Io::kWantWrite;
-      case SSL_ERROR_ZERO_RETURN: result = std::size_t{0}; return Io::kDone;
-      default: result = failure(); return Io::kDone;
+      case SSL_ERROR_WANT_READ:
+        return Io::kWantRead;
+      case SSL_ERROR_WANT_WRITE:
+        return Io::kWantWrite;
+      case SSL_ERROR_ZERO_RETURN:
+        result = std::size_t{0};
+        return Io::kDone;
+      default:
+        result = failure();
+        return Io::kDone;
     }
   }
 
   Error failure() const {
     const long verdict = SSL_get_verify_result(ssl_);
     if (client_ != nullptr && verdict != X509_V_OK)
-      return Error::formatted(Code::kUpstreamFailed, Blame::kUpstream,
-                              std::string("the upstream's certificate is not valid: ") + X509_verify_cert_error_string(verdict));
+      return Error::formatted(
+          Code::kUpstreamFailed, Blame::kUpstream,
+          std::string("the upstream's certificate is not valid: ") + X509_verify_cert_error_string(verdict));
     const unsigned long code = ERR_peek_error();
     if (code == 0 || ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
       return Error(Code::kClosed, Blame::kGateway, "the peer closed the connection");
@@ -155,7 +163,8 @@ class TlsStream final : public Stream {
 
 class HandshakeAwaiter final : public StreamAwaiter {
  public:
-  explicit HandshakeAwaiter(TlsStream& stream) noexcept : StreamAwaiter(stream, Role::kReader), tls_(stream) {}
+  explicit HandshakeAwaiter(TlsStream& stream) noexcept
+      : StreamAwaiter(stream, Role::kReader), tls_(stream) {}
   Result<std::size_t> await_resume() noexcept { return std::move(result_); }
 
  private:
@@ -167,7 +176,8 @@ class HandshakeAwaiter final : public StreamAwaiter {
 
 }  // namespace
 
-Task<Result<std::unique_ptr<Stream>>> accept_tls(Loop& loop, int fd, std::shared_ptr<const ServerTls> tls, Monotonic deadline) {
+Task<Result<std::unique_ptr<Stream>>> accept_tls(Loop& loop, int fd, std::shared_ptr<const ServerTls> tls,
+                                                 Monotonic deadline) {
   std::unique_ptr<Source> source = CLV_CO_TRY(Source::create(loop, fd));
   SSL* ssl = SSL_new(tls->context());
   if (ssl == nullptr) co_return Error(Code::kUnavailable, Blame::kGateway, "no memory for a TLS connection");
@@ -178,7 +188,8 @@ Task<Result<std::unique_ptr<Stream>>> accept_tls(Loop& loop, int fd, std::shared
   co_return std::unique_ptr<Stream>(std::move(stream));
 }
 
-Task<Result<std::unique_ptr<Stream>>> connect_tls(Loop&, std::unique_ptr<Source> connected, std::shared_ptr<ClientTls> tls) {
+Task<Result<std::unique_ptr<Stream>>> connect_tls(Loop&, std::unique_ptr<Source> connected,
+                                                  std::shared_ptr<ClientTls> tls) {
   SSL* ssl = SSL_new(tls->context());
   if (ssl == nullptr) co_return Error(Code::kUnavailable, Blame::kGateway, "no memory for a TLS connection");
   SSL_set_connect_state(ssl);

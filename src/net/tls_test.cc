@@ -39,7 +39,9 @@ class Folder {
 struct TlsTest : ::testing::Test, testing::LoopFixture {
   using Opened = Result<std::unique_ptr<Stream>>;
 
-  static Task<void> keep(Task<Opened> task, std::optional<Opened>& into) { into.emplace(co_await std::move(task)); }
+  static Task<void> keep(Task<Opened> task, std::optional<Opened>& into) {
+    into.emplace(co_await std::move(task));
+  }
 
   std::shared_ptr<ClientTls> client_for(const std::string& ca_file, const std::string& name) {
     return *ClientTls::create({ca_file, name, base::parse_ip(name).has_value()});
@@ -60,8 +62,8 @@ struct TlsTest : ::testing::Test, testing::LoopFixture {
   Folder folder;
   LocalCa made = *make_local_ca({"localhost", "127.0.0.1"});
   std::string ca = folder.write("ca.pem", made.ca_pem);
-  std::shared_ptr<const ServerTls> server_tls =
-      *ServerTls::create(folder.write("server.pem", made.certificate_pem), folder.write("server.key", made.key_pem));
+  std::shared_ptr<const ServerTls> server_tls = *ServerTls::create(
+      folder.write("server.pem", made.certificate_pem), folder.write("server.key", made.key_pem));
   std::optional<Opened> server;
 };
 
@@ -106,7 +108,9 @@ TEST_F(TlsTest, ACutConnectionIsAnErrorAndACloseNotifyIsTheEnd) {
   ASSERT_TRUE(client.has_value());
   char byte = 0;
   struct Run {
-    static Task<Result<std::size_t>> read(Stream& stream, std::span<char> into) { co_return co_await stream.read(into); }
+    static Task<Result<std::size_t>> read(Stream& stream, std::span<char> into) {
+      co_return co_await stream.read(into);
+    }
   };
   (**server)->shutdown_write();
   const auto end = finish(Run::read(**client, {&byte, 1}));
@@ -128,7 +132,8 @@ TEST_F(TlsTest, NamesTheFileThatIsNoCertificate) {
 }
 
 TEST_F(TlsTest, RefusesAKeyThatIsNotTheCertificates) {
-  const auto mixed = ServerTls::create(folder.write("a.pem", made.certificate_pem), folder.write("b.key", make_local_ca({"localhost"})->key_pem));
+  const auto mixed = ServerTls::create(folder.write("a.pem", made.certificate_pem),
+                                       folder.write("b.key", make_local_ca({"localhost"})->key_pem));
   EXPECT_FALSE(mixed.has_value());
 }
 

@@ -35,7 +35,8 @@ struct UpstreamTls {
 // How long an upstream may take. Defaults are generous to slow models, not to dead peers.
 struct UpstreamTimeouts {
   std::chrono::milliseconds connect{std::chrono::seconds(10)};     // name, TCP and TLS together
-  std::chrono::milliseconds first_byte{std::chrono::seconds(120)}; // from the request's end to the answer's head
+  std::chrono::milliseconds first_byte{
+      std::chrono::seconds(120)}; // from the request's end to the answer's head
   std::chrono::milliseconds idle{std::chrono::seconds(120)};       // between two reads or writes of a body
 };
 
@@ -81,12 +82,13 @@ struct ApiKeyResource {
 
 struct GrantResource {
   base::Place place;
-  std::string name;       // optional in files; made up as "<principal or role>:<upstream>" (":2" and so on after it) when absent
+  std::string
+      name;  // optional in files; made up as "<principal or role>:<upstream>" (":2" and so on after it) when absent
   std::string principal;  // exactly one of principal and role
   std::string role;
   std::string upstream;
   std::vector<std::string> methods;  // empty: all but TRACE and CONNECT, which no grant can give
-  std::vector<Glob> paths;           // of the path below the mount; empty: all
+  std::vector<Glob> paths;  // of the path below the mount; empty: all
   std::optional<Rate> rate;
   std::optional<WallTime> expires;
 };

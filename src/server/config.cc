@@ -20,25 +20,30 @@ Result<void> read_with(ObjectReader& reader, std::string_view key, Parse&& parse
   if (node == nullptr) return ok();
   const std::string text = CLV_TRY(base::read_string(*node, key));
   auto value = parse(text);
-  if (!value.has_value()) return base::invalid_at(node->place, std::string(key) + ": " + std::string(value.error().what()));
+  if (!value.has_value())
+    return base::invalid_at(node->place, std::string(key) + ": " + std::string(value.error().what()));
   out = static_cast<T>(*std::move(value));
   return ok();
 }
 
 Result<void> read_duration(ObjectReader& reader, std::string_view key, std::chrono::milliseconds& out) {
   CLV_TRY_VOID(read_with(reader, key, base::parse_duration, out));
-  if (out.count() < 1 || out > std::chrono::hours(24)) return base::invalid_at(reader.place(), std::string(key) + ": must be from 1ms to 24h");
+  if (out.count() < 1 || out > std::chrono::hours(24))
+    return base::invalid_at(reader.place(), std::string(key) + ": must be from 1ms to 24h");
   return ok();
 }
 
-bool is_off(const Document& node) { return node.type == Document::Type::kScalar && (node.scalar == "off" || node.scalar == "false"); }
+bool is_off(const Document& node) {
+  return node.type == Document::Type::kScalar && (node.scalar == "off" || node.scalar == "false");
+}
 
 // The name of a file that can be read, so that what is missing is found with its line, before anything starts.
 Result<std::string> read_file_name(ObjectReader& reader, std::string_view key, std::string_view what) {
   const Document* node = CLV_TRY(reader.required(key));
   std::string name = CLV_TRY(base::read_string(*node, key));
   if (::access(name.c_str(), R_OK) != 0)
-    return base::invalid_at(node->place, std::string(what) + "." + std::string(key) + ": " + name + " cannot be read");
+    return base::invalid_at(node->place,
+                            std::string(what) + "." + std::string(key) + ": " + name + " cannot be read");
   return name;
 }
 
@@ -63,9 +68,10 @@ Result<void> read_listener(ObjectReader& reader, std::string_view name, Listener
   if (const Document* tls = reader.find("tls")) out.tls = CLV_TRY(read_tls(*tls, std::string(name) + ".tls"));
   out.allow_plaintext = CLV_TRY(reader.boolean_or("allow_plaintext", false));
   if (out.tls.off && !net::is_loopback(out.listen.address) && !out.allow_plaintext)
-    return base::invalid_at(reader.place(), std::string(name) + ": tls is off, and " + net::format_endpoint(out.listen) +
-                                                " is not loopback: keys would cross the network in the clear. "
-                                                "Give tls: { cert, key }, or say allow_plaintext: true");
+    return base::invalid_at(reader.place(),
+                            std::string(name) + ": tls is off, and " + net::format_endpoint(out.listen) +
+                                " is not loopback: keys would cross the network in the clear. "
+                                "Give tls: { cert, key }, or say allow_plaintext: true");
   return ok();
 }
 
@@ -73,7 +79,8 @@ Result<void> read_gateway(const Document& node, Config& config) {
   ObjectReader reader = CLV_TRY(ObjectReader::of(node, "gateway"));
   CLV_TRY_VOID(read_listener(reader, "gateway", config.gateway));
   if (const Document* workers = reader.find("workers"); workers != nullptr && workers->scalar != "auto")
-    config.workers = static_cast<unsigned>(CLV_TRY(base::read_number(*workers, "gateway.workers (a number or `auto`)", 1, 256)));
+    config.workers = static_cast<unsigned>(
+        CLV_TRY(base::read_number(*workers, "gateway.workers (a number or `auto`)", 1, 256)));
   return reader.finish();
 }
 
@@ -90,7 +97,8 @@ Result<void> read_admin(const Document& node, Config& config) {
 
 Result<std::uint64_t> parse_head_size(std::string_view text) {
   const std::uint64_t size = CLV_TRY(base::parse_byte_size(text));
-  if (size < 1024 || size > net::kBufferSize) return Error(Code::kInvalid, Blame::kOperator, "must be from 1KiB to 32KiB");
+  if (size < 1024 || size > net::kBufferSize)
+    return Error(Code::kInvalid, Blame::kOperator, "must be from 1KiB to 32KiB");
   return size;
 }
 
@@ -104,14 +112,16 @@ Result<void> read_limits(const Document& node, Config& config) {
   CLV_TRY_VOID(read_duration(reader, "idle_timeout", limits.idle_timeout));
   CLV_TRY_VOID(read_duration(reader, "body_idle_timeout", limits.body_idle_timeout));
   config.connections = CLV_TRY(reader.number_or("connections", config.connections, 1, 1'000'000));
-  config.upstream_connections = CLV_TRY(reader.number_or("upstream_connections", config.upstream_connections, 1, 65535));
+  config.upstream_connections =
+      CLV_TRY(reader.number_or("upstream_connections", config.upstream_connections, 1, 65535));
   CLV_TRY_VOID(read_duration(reader, "upstream_idle", config.upstream_idle));
   CLV_TRY_VOID(read_with(reader, "unauthenticated", policy::parse_rate, config.unauthenticated));
   return reader.finish();
 }
 
 Result<std::string> parse_access_target(const std::string& text) {
-  if (text == "stdout" || text == "stderr" || text == "off" || (text.starts_with("file:") && text.size() > 5)) return text;
+  if (text == "stdout" || text == "stderr" || text == "off" || (text.starts_with("file:") && text.size() > 5))
+    return text;
   return Error(Code::kInvalid, Blame::kOperator, "must be stdout, stderr, off, or file:PATH");
 }
 
@@ -149,7 +159,8 @@ Result<Config> read_config(const std::string& file) {
   const std::string text = CLV_TRY(read_text_file(file, std::size_t{1} << 20));
   const auto documents = CLV_TRY(read_yaml(text, file));
   if (documents.empty()) return default_config();
-  if (documents.size() > 1) return base::invalid_at(documents[1].place, "a configuration file is one document");
+  if (documents.size() > 1)
+    return base::invalid_at(documents[1].place, "a configuration file is one document");
   return parse_config(documents.front());
 }
 

@@ -49,7 +49,8 @@ drain_timeout: 3s
 }
 
 TEST(Config, TheAdminListenerTakesTheGatewaysCertificateUnlessItHasItsOwn) {
-  EXPECT_EQ(parse("gateway: { tls: { cert: /dev/null, key: /dev/zero } }")->admin->tls.certificate, "/dev/null");
+  EXPECT_EQ(parse("gateway: { tls: { cert: /dev/null, key: /dev/zero } }")->admin->tls.certificate,
+            "/dev/null");
   EXPECT_TRUE(parse("gateway: { tls: off }")->admin->tls.off);
   EXPECT_FALSE(parse("admin: { listen: \"off\" }")->admin.has_value());
   EXPECT_FALSE(parse("admin: { listen: off }")->admin.has_value());
@@ -57,7 +58,9 @@ TEST(Config, TheAdminListenerTakesTheGatewaysCertificateUnlessItHasItsOwn) {
 
 TEST(Config, PlaintextBeyondLoopbackMustBeSaid) {
   EXPECT_FALSE(parse("gateway: { listen: \"0.0.0.0:80\", tls: off }").has_value());
-  EXPECT_TRUE(parse("gateway: { listen: \"0.0.0.0:80\", tls: off, allow_plaintext: true }\nadmin: { listen: off }").has_value());
+  EXPECT_TRUE(
+      parse("gateway: { listen: \"0.0.0.0:80\", tls: off, allow_plaintext: true }\nadmin: { listen: off }")
+          .has_value());
   EXPECT_TRUE(parse("gateway: { listen: \"127.0.0.1:80\", tls: off }").has_value());
 }
 
@@ -76,16 +79,21 @@ TEST_P(BadConfig, IsRefusedWithItsLineAndReason) {
 
 INSTANTIATE_TEST_SUITE_P(
     Table, BadConfig,
-    ::testing::Values(Bad{"datadir: x", "c.yaml:1: "}, Bad{"datadir: x", "did you mean 'data_dir'"},
-                      Bad{"gateway:\n  listen: 8443", "c.yaml:2: listen"}, Bad{"gateway: { listen: \"localhost:1\" }", "ADDRESS:PORT"},
-                      Bad{"gateway: { tls: yes }", "gateway.tls"}, Bad{"gateway: { tls: { cert: /dev/null } }", "key"},
-                      Bad{"gateway:\n  tls: { cert: /dev/null, key: /nowhere/k.pem }", "c.yaml:2: gateway.tls.key: /nowhere/k.pem"},
-                      Bad{"gateway: { workers: 0 }", "workers"}, Bad{"gateway: { workers: many }", "workers"},
-                      Bad{"\n\nlimits: { head: 1MiB }", "c.yaml:3: head"}, Bad{"limits: { head: 4 apples }", "head"},
-                      Bad{"limits: { idle_timeout: 30 }", "idle_timeout"}, Bad{"limits: { idle_timeout: 0s }", "idle_timeout"},
-                      Bad{"limits: { unauthenticated: lots }", "unauthenticated"}, Bad{"limits: { connections: -1 }", "connections"},
-                      Bad{"log: { level: loud }", "level"}, Bad{"log: { access: /tmp/x }", "file:PATH"}, Bad{"drain_timeout: soon", "drain_timeout"},
-                      Bad{"[1, 2]", "configuration"}, Bad{"gateway: 3", "gateway"}));
+    ::testing::Values(
+        Bad{"datadir: x", "c.yaml:1: "}, Bad{"datadir: x", "did you mean 'data_dir'"},
+        Bad{"gateway:\n  listen: 8443", "c.yaml:2: listen"},
+        Bad{"gateway: { listen: \"localhost:1\" }", "ADDRESS:PORT"},
+        Bad{"gateway: { tls: yes }", "gateway.tls"}, Bad{"gateway: { tls: { cert: /dev/null } }", "key"},
+        Bad{"gateway:\n  tls: { cert: /dev/null, key: /nowhere/k.pem }",
+            "c.yaml:2: gateway.tls.key: /nowhere/k.pem"},
+        Bad{"gateway: { workers: 0 }", "workers"}, Bad{"gateway: { workers: many }", "workers"},
+        Bad{"\n\nlimits: { head: 1MiB }", "c.yaml:3: head"}, Bad{"limits: { head: 4 apples }", "head"},
+        Bad{"limits: { idle_timeout: 30 }", "idle_timeout"},
+        Bad{"limits: { idle_timeout: 0s }", "idle_timeout"},
+        Bad{"limits: { unauthenticated: lots }", "unauthenticated"},
+        Bad{"limits: { connections: -1 }", "connections"}, Bad{"log: { level: loud }", "level"},
+        Bad{"log: { access: /tmp/x }", "file:PATH"}, Bad{"drain_timeout: soon", "drain_timeout"},
+        Bad{"[1, 2]", "configuration"}, Bad{"gateway: 3", "gateway"}));
 
 }  // namespace
 }  // namespace claviger::server

@@ -11,15 +11,16 @@ namespace claviger::server {
 using telemetry::Counter;
 using telemetry::Gauge;
 
-Connections::Connections(net::Loop& loop, net::BufferPool& buffers, telemetry::WorkerMetrics& metrics, http::Handler& door,
-                         Options options)
+Connections::Connections(net::Loop& loop, net::BufferPool& buffers, telemetry::WorkerMetrics& metrics,
+                         http::Handler& door, Options options)
     : loop_(loop), buffers_(buffers), metrics_(metrics), door_(door), options_(options) {}
 
 Connections::~Connections() = default;
 
 Result<void> Connections::listen(int listening_fd, std::shared_ptr<const net::ServerTls> tls) {
   tls_ = std::move(tls);
-  acceptor_ = CLV_TRY(net::Acceptor::create(loop_, listening_fd, [this](int fd, const net::Endpoint& peer) { on_accept(fd, peer); }));
+  acceptor_ = CLV_TRY(net::Acceptor::create(
+      loop_, listening_fd, [this](int fd, const net::Endpoint& peer) { on_accept(fd, peer); }));
   return ok();
 }
 

@@ -24,7 +24,8 @@ class Connections {
     std::atomic<std::size_t>& open_in_process;  // shared by all loops
     std::size_t most_in_process;
   };
-  Connections(net::Loop& loop, net::BufferPool& buffers, telemetry::WorkerMetrics& metrics, http::Handler& door, Options options);
+  Connections(net::Loop& loop, net::BufferPool& buffers, telemetry::WorkerMetrics& metrics,
+              http::Handler& door, Options options);
   ~Connections();
 
   // Takes over the listening socket. `tls` null: plain.

@@ -26,13 +26,16 @@ Result<void> make_directory(const std::string& path) {
   std::error_code reason;
   fs::create_directories(path, reason);
   if (reason)
-    return Error::from_errno(Code::kInvalid, Blame::kOperator, "making the data directory " + path + " (choose another with --data-dir)", reason.value());
+    return Error::from_errno(Code::kInvalid, Blame::kOperator,
+                             "making the data directory " + path + " (choose another with --data-dir)",
+                             reason.value());
   return ok();
 }
 
 std::vector<std::string> names_for(const net::Endpoint& listen) {
   std::vector<std::string> names{"localhost", "127.0.0.1", "::1"};
-  if (!net::is_loopback(listen.address) && !net::is_unspecified(listen.address)) names.push_back(base::format_ip(listen.address));
+  if (!net::is_loopback(listen.address) && !net::is_unspecified(listen.address))
+    names.push_back(base::format_ip(listen.address));
   char host[256];
   if (net::is_unspecified(listen.address) && ::gethostname(host, sizeof host) == 0) names.emplace_back(host);
   return names;
@@ -73,7 +76,9 @@ Result<CertificateFiles> ensure_certificate(const std::string& data_dir, const n
   if (all) return files;
   if (any)
     return Error::formatted(Code::kInvalid, Blame::kOperator,
-                            data_dir + " holds only some of ca.pem, server.pem and server.key: put the others back, or remove them to have new ones made");
+                            data_dir +
+                                " holds only some of ca.pem, server.pem and server.key: put the others back, "
+                                "or remove them to have new ones made");
   CLV_TRY_VOID(make_directory(data_dir));
   net::LocalCa made = CLV_TRY(net::make_local_ca(names_for(listen)));
   auto written = write_file(files.key, made.key_pem, 0600);

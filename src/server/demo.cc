@@ -69,7 +69,8 @@ class Demo::Echo final : public http::Handler {
 Demo::Demo(net::Loop& control) : control_(control), echo_(std::make_unique<Echo>()) {}
 Demo::~Demo() = default;
 
-Result<std::unique_ptr<Demo>> Demo::create(net::Loop& control, const std::string& data_dir, SecretMemory& memory) {
+Result<std::unique_ptr<Demo>> Demo::create(net::Loop& control, const std::string& data_dir,
+                                           SecretMemory& memory) {
   std::unique_ptr<Demo> demo(new Demo(control));
   const auto anywhere = net::parse_endpoint("127.0.0.1:0");
   const net::ListeningSocket socket = CLV_TRY(net::listen_on(*anywhere, false));
@@ -84,20 +85,29 @@ Result<void> Demo::write_resources(const std::string& data_dir, unsigned port, S
   resources_dir_ = data_dir + "/resources";
   std::error_code reason;
   std::filesystem::create_directories(resources_dir_, reason);
-  if (reason) return Error::from_errno(Code::kInvalid, Blame::kOperator, "making " + resources_dir_ + " (choose another place with --data-dir)", reason.value());
+  if (reason)
+    return Error::from_errno(Code::kInvalid, Blame::kOperator,
+                             "making " + resources_dir_ + " (choose another place with --data-dir)",
+                             reason.value());
   const std::string credential_file = std::filesystem::absolute(data_dir + "/demo-credential", reason);
   CLV_TRY_VOID(write_file(credential_file, kCredential, 0600));
   identity::NewApiKey key = CLV_TRY(identity::generate_api_key(memory.arena));
   key_ = std::move(key.text);
   const std::string yaml =
       "# Made by `claviger serve --demo`, anew at each start. Change it and send the process SIGHUP.\n"
-      "kind: upstream\nname: echo\nmount: /echo\nbase_url: http://127.0.0.1:" + std::to_string(port) +
+      "kind: upstream\nname: echo\nmount: /echo\nbase_url: http://127.0.0.1:" +
+      std::to_string(port) +
       "\nauth: { kind: bearer }\nallow_plaintext: true                      # it is on this machine\n"
       "allow_private_addresses: [127.0.0.1/32]    # loopback is refused unless said\n"
-      "---\nkind: credential\nname: echo-credential\nupstream: echo\nfrom: \"file:" + credential_file + "\"\n"
+      "---\nkind: credential\nname: echo-credential\nupstream: echo\nfrom: \"file:" +
+      credential_file +
+      "\"\n"
       "---\nkind: principal\nname: demo\ntype: user\n"
-      "---\nkind: api_key\nname: " + key.id + "\nprincipal: demo\nhash: \"" + identity::format_key_hash(key.hash) + "\"\n"
-      "---\nkind: grant\nprincipal: demo\nupstream: echo\nmethods: [GET, POST]\npaths: [\"/**\"]\nrate: 600/min\n";
+      "---\nkind: api_key\nname: " +
+      key.id + "\nprincipal: demo\nhash: \"" + identity::format_key_hash(key.hash) +
+      "\"\n"
+      "---\nkind: grant\nprincipal: demo\nupstream: echo\nmethods: [GET, POST]\npaths: [\"/**\"]\nrate: "
+      "600/min\n";
   return write_file(resources_dir_ + "/demo.yaml", yaml, 0644);
 }
 

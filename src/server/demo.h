@@ -16,7 +16,8 @@ namespace claviger::server {
 class Demo {
  public:
   // Makes DIR/resources/demo.yaml and DIR/demo-credential (0600).
-  static Result<std::unique_ptr<Demo>> create(net::Loop& control, const std::string& data_dir, SecretMemory& memory);
+  static Result<std::unique_ptr<Demo>> create(net::Loop& control, const std::string& data_dir,
+                                              SecretMemory& memory);
   ~Demo();
 
   const std::string& resources_dir() const noexcept { return resources_dir_; }

@@ -17,7 +17,8 @@ Result<std::unique_ptr<GatewayWorker>> GatewayWorker::create(unsigned number, co
   auto loop = CLV_TRY(net::Loop::create(context.clock));
   auto resolver = CLV_TRY(net::Resolver::create(*loop));
   auto opener = CLV_TRY(context.key.make_opener());
-  return std::unique_ptr<GatewayWorker>(new GatewayWorker(number, context, std::move(loop), std::move(resolver), std::move(opener)));
+  return std::unique_ptr<GatewayWorker>(
+      new GatewayWorker(number, context, std::move(loop), std::move(resolver), std::move(opener)));
 }
 
 GatewayWorker::GatewayWorker(unsigned number, const WorkerContext& context, std::unique_ptr<net::Loop> loop,
@@ -36,10 +37,12 @@ GatewayWorker::GatewayWorker(unsigned number, const WorkerContext& context, std:
               crypto::Sha256(),
               gateway::RequestIds(),
               gateway::SecretScratchPool(context.key.arena()),
-              gateway::UpstreamPools(*loop_, *resolver_, buffers_, metrics_, {context.config.upstream_connections, context.config.upstream_idle}),
+              gateway::UpstreamPools(*loop_, *resolver_, buffers_, metrics_,
+                                     {context.config.upstream_connections, context.config.upstream_idle}),
               context.shared},
       door_(worker_),
-      connections_(*loop_, buffers_, metrics_, door_, {context.config.limits, context.open_connections, context.config.connections}),
+      connections_(*loop_, buffers_, metrics_, door_,
+                   {context.config.limits, context.open_connections, context.config.connections}),
       housekeeping_(*loop_) {}
 
 GatewayWorker::~GatewayWorker() {

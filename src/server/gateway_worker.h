@@ -49,8 +49,8 @@ class GatewayWorker {
   const telemetry::WorkerMetrics& metrics() const noexcept { return metrics_; }
 
  private:
-  GatewayWorker(unsigned number, const WorkerContext& context, std::unique_ptr<net::Loop> loop, std::unique_ptr<net::Resolver> resolver,
-                vault::Opener opener);
+  GatewayWorker(unsigned number, const WorkerContext& context, std::unique_ptr<net::Loop> loop,
+                std::unique_ptr<net::Resolver> resolver, vault::Opener opener);
   void keep_house();
 
   unsigned number_;

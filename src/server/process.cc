@@ -25,7 +25,8 @@ Result<SecretMemory> prepare_process() {
 
 void open_standard_streams() noexcept {
   for (int fd = 0; fd <= 2; ++fd)
-    if (::fcntl(fd, F_GETFD) < 0) (void)::open("/dev/null", O_RDWR);  // takes the lowest that is free: this one
+    if (::fcntl(fd, F_GETFD) < 0)
+      (void)::open("/dev/null", O_RDWR);  // takes the lowest that is free: this one
 }
 
 void raise_file_limit() noexcept {

@@ -33,7 +33,9 @@ Result<void> check_not_too_open(int fd, const struct stat& status, const std::st
   struct statvfs volume{};
   if (::fstatvfs(fd, &volume) == 0 && (volume.f_flag & ST_RDONLY) != 0) return ok();
   if (status.st_uid != 0 && status.st_uid != ::geteuid())
-    return invalid(path + ": belongs to another user, who may change it at will; chown it to the user that runs the gateway, or root");
+    return invalid(path +
+                   ": belongs to another user, who may change it at will; chown it to the user that runs the "
+                   "gateway, or root");
   if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
     return invalid(path + ": too open: group or others may write it; chmod go-w " + path);
   return ok();

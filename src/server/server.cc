@@ -30,7 +30,9 @@ Result<int> open_signals() {
   return fd;
 }
 
-unsigned worker_count(const Config& config) { return config.workers != 0 ? config.workers : std::max(1U, std::thread::hardware_concurrency()); }
+unsigned worker_count(const Config& config) {
+  return config.workers != 0 ? config.workers : std::max(1U, std::thread::hardware_concurrency());
+}
 
 }  // namespace
 
@@ -58,8 +60,8 @@ class Server::Signals final : public net::EventHandler {
 
 // --- Start ---------------------------------------------------------------------------------------
 
-Server::Server(net::Loop& control, ServerOptions options, SecretMemory& memory, const Clock& clock, telemetry::Log& log,
-               std::unique_ptr<telemetry::AccessLogWriter> access_log)
+Server::Server(net::Loop& control, ServerOptions options, SecretMemory& memory, const Clock& clock,
+               telemetry::Log& log, std::unique_ptr<telemetry::AccessLogWriter> access_log)
     : control_(control),
       options_(std::move(options)),
       memory_(memory),
@@ -67,7 +69,10 @@ Server::Server(net::Loop& control, ServerOptions options, SecretMemory& memory, 
       log_(log),
       access_log_(std::move(access_log)),
       sources_(*memory.key),
-      shared_{cells_, limit_keys_, options_.config.unauthenticated, {net::kBufferSize, http::kMaxFields, net::kBufferSize}},
+      shared_{cells_,
+              limit_keys_,
+              options_.config.unauthenticated,
+              {net::kBufferSize, http::kMaxFields, net::kBufferSize}},
       probes_({.is_ready = [this] { return ready_; }, .metrics = [this] { return metrics(); }}),
       drain_timer_(control) {}
 
@@ -76,12 +81,14 @@ Server::~Server() {
   if (admin_) admin_->cancel_all();
 }
 
-Result<std::unique_ptr<Server>> Server::create(net::Loop& control, ServerOptions options, SecretMemory& memory, const Clock& clock,
+Result<std::unique_ptr<Server>> Server::create(net::Loop& control, ServerOptions options,
+                                               SecretMemory& memory, const Clock& clock,
                                                telemetry::Log& log) {
   // Before any thread is started, so that all of them leave these signals to the control thread.
   const int signal_fd = CLV_TRY(open_signals());
   auto access_log = CLV_TRY(telemetry::AccessLogWriter::open(options.config.access_log));
-  std::unique_ptr<Server> server(new Server(control, std::move(options), memory, clock, log, std::move(access_log)));
+  std::unique_ptr<Server> server(
+      new Server(control, std::move(options), memory, clock, log, std::move(access_log)));
   server->signals_ = std::make_unique<Signals>(*server, signal_fd);
   CLV_TRY_VOID(control.add(signal_fd, net::Trigger::kLevel, *server->signals_));
   CLV_TRY_VOID(server->bind_gateway());
@@ -92,8 +99,10 @@ Result<std::unique_ptr<Server>> Server::create(net::Loop& control, ServerOptions
 
 Result<std::shared_ptr<const net::ServerTls>> Server::make_tls(const ListenerConfig& listener) {
   if (listener.tls.off) return std::shared_ptr<const net::ServerTls>();
-  if (!listener.tls.certificate.empty()) return net::ServerTls::create(listener.tls.certificate, listener.tls.key);
-  const CertificateFiles files = CLV_TRY(ensure_certificate(options_.config.data_dir, options_.config.gateway.listen));
+  if (!listener.tls.certificate.empty())
+    return net::ServerTls::create(listener.tls.certificate, listener.tls.key);
+  const CertificateFiles files =
+      CLV_TRY(ensure_certificate(options_.config.data_dir, options_.config.gateway.listen));
   ca_file_ = files.ca;
   return net::ServerTls::create(files.certificate, files.key);
 }
@@ -120,15 +129,17 @@ Result<void> Server::bind_admin() {
   if (!options_.config.admin) return ok();
   const auto tls = CLV_TRY(make_tls(*options_.config.admin));
   const net::ListeningSocket socket = CLV_TRY(net::listen_on(options_.config.admin->listen, false));
-  admin_ = std::make_unique<Connections>(control_, control_buffers_, control_metrics_, probes_,
-                                         Connections::Options{options_.config.limits, admin_connections_, kMostAdminConnections});
+  admin_ = std::make_unique<Connections>(
+      control_, control_buffers_, control_metrics_, probes_,
+      Connections::Options{options_.config.limits, admin_connections_, kMostAdminConnections});
   own_listeners_.push_back(socket.bound);
   return admin_->listen(socket.fd, tls);
 }
 
 Result<std::shared_ptr<const gateway::World>> Server::read_world() {
   auto resources = CLV_TRY(read_resources(options_.resources_dir));
-  auto world = CLV_TRY(gateway::build_world(std::move(resources), revision_ + 1, own_listeners_, *memory_.key, sources_));
+  auto world = CLV_TRY(
+      gateway::build_world(std::move(resources), revision_ + 1, own_listeners_, *memory_.key, sources_));
   ++revision_;
   return world;
 }
@@ -141,12 +152,21 @@ Result<void> Server::run() {
   for (const auto& worker : workers_) worker->start(first_world_);
   first_world_.reset();
   ready_ = true;
-  log_.info("listener_started", {{"listener", "gateway"}, {"address", net::format_endpoint(gateway_endpoint_)}, {"tls", !config.gateway.tls.off}});
+  log_.info("listener_started", {{"listener", "gateway"},
+                                 {"address", net::format_endpoint(gateway_endpoint_)},
+                                 {"tls", !config.gateway.tls.off}});
   if (admin_)
-    log_.info("listener_started", {{"listener", "admin"}, {"address", net::format_endpoint(own_listeners_.back())}, {"tls", !config.admin->tls.off}});
+    log_.info("listener_started", {{"listener", "admin"},
+                                   {"address", net::format_endpoint(own_listeners_.back())},
+                                   {"tls", !config.admin->tls.off}});
   if (memory_.arena.memory() == base::SecretArena::Memory::kLocked)
-    log_.warning("secret_memory", {{"kind", "locked"}, {"detail", "memfd_secret is not in use; root can read this process's memory"}});
-  log_.info("ready", {{"version", kVersion}, {"workers", workers_.size()}, {"revision", revision_}, {"resources", options_.resources_dir}});
+    log_.warning(
+        "secret_memory",
+        {{"kind", "locked"}, {"detail", "memfd_secret is not in use; root can read this process's memory"}});
+  log_.info("ready", {{"version", kVersion},
+                      {"workers", workers_.size()},
+                      {"revision", revision_},
+                      {"resources", options_.resources_dir}});
   control_.run();
   log_.info("stopped");
   return ok();
@@ -164,13 +184,23 @@ void Server::publish(std::shared_ptr<const gateway::World> world, std::function<
 void Server::reload() {
   if (stopping_) return;
   auto world = read_world();
-  if (!world.has_value()) return log_.error("reload_failed", {{"reason", world.error().what()}, {"detail", "nothing was changed"}});
+  if (!world.has_value())
+    return log_.error("reload_failed", {{"reason", world.error().what()}, {"detail", "nothing was changed"}});
   auto tls = make_tls(options_.config.gateway);
-  if (!tls.has_value()) return log_.error("reload_failed", {{"reason", tls.error().what()}, {"detail", "nothing was changed"}});
+  if (!tls.has_value())
+    return log_.error("reload_failed", {{"reason", tls.error().what()}, {"detail", "nothing was changed"}});
+  if (admin_) {
+    auto admin_tls = make_tls(*options_.config.admin);
+    if (!admin_tls.has_value())
+      return log_.error("reload_failed",
+                        {{"reason", admin_tls.error().what()}, {"detail", "nothing was changed"}});
+    admin_->use(*std::move(admin_tls));
+  }
   if (const auto reopened = access_log_->reopen(); !reopened.has_value())
     log_.warning("access_log_not_reopened", {{"reason", reopened.error().what()}});
   for (const auto& worker : workers_) worker->use(*tls);
-  publish(*std::move(world), [this, revision = revision_] { log_.info("reloaded", {{"revision", revision}}); });
+  publish(*std::move(world),
+          [this, revision = revision_] { log_.info("reloaded", {{"revision", revision}}); });
 }
 
 // --- Stop ----------------------------------------------------------------------------------------
@@ -179,7 +209,8 @@ void Server::shut_down() {
   if (stopping_) return stop_all();  // asked twice: now
   stopping_ = true;
   ready_ = false;
-  log_.info("draining", {{"connections", open_connections_.load()}, {"drain_timeout_ms", options_.config.drain_timeout.count()}});
+  log_.info("draining", {{"connections", open_connections_.load()},
+                         {"drain_timeout_ms", options_.config.drain_timeout.count()}});
   const auto waiting = std::make_shared<std::atomic<std::size_t>>(workers_.size());
   for (const auto& worker : workers_) {
     worker->drain([this, waiting] {
@@ -195,19 +226,22 @@ void Server::shut_down() {
 // Ends what is left, and gives the ends a moment to be written and recorded.
 void Server::stop_all() {
   for (const auto& worker : workers_) worker->cancel_all();
-  drain_timer_.start(std::chrono::milliseconds(open_connections_.load() == 0 ? 0 : 200), [this] { control_.stop(); });
+  drain_timer_.start(std::chrono::milliseconds(open_connections_.load() == 0 ? 0 : 200),
+                     [this] { control_.stop(); });
 }
 
 std::string Server::metrics() const {
   std::vector<telemetry::NamedMetrics> all;
-  for (std::size_t i = 0; i < workers_.size(); ++i) all.push_back({std::to_string(i), &workers_[i]->metrics()});
+  for (std::size_t i = 0; i < workers_.size(); ++i)
+    all.push_back({std::to_string(i), &workers_[i]->metrics()});
   all.push_back({"control", &control_metrics_});
   const auto usage = memory_.arena.usage();
-  return telemetry::expose(all, {.arena_bytes_in_use = usage.in_use,
-                                 .arena_bytes_limit = usage.limit,
-                                 .arena_is_memfd = memory_.arena.memory() == base::SecretArena::Memory::kMemfd,
-                                 .openssl_arena_overflows = crypto::openssl_memory().arena_overflows,
-                                 .version = kVersion});
+  return telemetry::expose(all,
+                           {.arena_bytes_in_use = usage.in_use,
+                            .arena_bytes_limit = usage.limit,
+                            .arena_is_memfd = memory_.arena.memory() == base::SecretArena::Memory::kMemfd,
+                            .openssl_arena_overflows = crypto::openssl_memory().arena_overflows,
+                            .version = kVersion});
 }
 
 }  // namespace claviger::server

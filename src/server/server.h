@@ -26,7 +26,8 @@ struct ServerOptions {
 class Server {
  public:
   // Binds, reads resources, opens secrets; serves nobody yet. Fails with what is wrong and where.
-  static Result<std::unique_ptr<Server>> create(net::Loop& control, ServerOptions options, SecretMemory& memory, const Clock& clock,
+  static Result<std::unique_ptr<Server>> create(net::Loop& control, ServerOptions options,
+                                                SecretMemory& memory, const Clock& clock,
                                                 telemetry::Log& log);
   ~Server();
 
@@ -39,8 +40,8 @@ class Server {
 
  private:
   class Signals;
-  Server(net::Loop& control, ServerOptions options, SecretMemory& memory, const Clock& clock, telemetry::Log& log,
-         std::unique_ptr<telemetry::AccessLogWriter> access_log);
+  Server(net::Loop& control, ServerOptions options, SecretMemory& memory, const Clock& clock,
+         telemetry::Log& log, std::unique_ptr<telemetry::AccessLogWriter> access_log);
 
   Result<void> bind_gateway();
   Result<void> bind_admin();

@@ -25,15 +25,15 @@ struct AccessRecord {
   std::string_view address;    // the caller's, without port
   std::string_view upstream;   // empty when none was resolved
   std::string_view method;
-  std::string_view path;       // canonical path as sent by the caller, without query; empty if not canonical
+  std::string_view path;  // canonical path as sent by the caller, without query; empty if not canonical
   unsigned status = 0;
-  std::string_view code;       // "ok" for relayed answers, else the error code
-  std::string_view grant;      // the grant that decided, empty for none
-  std::string_view credential; // name of the credential that was attached, empty for none
+  std::string_view code;  // "ok" for relayed answers, else the error code
+  std::string_view grant;  // the grant that decided, empty for none
+  std::string_view credential;  // name of the credential that was attached, empty for none
   std::uint64_t bytes_in = 0;  // of the request body
-  std::uint64_t bytes_out = 0; // of the answer's body
+  std::uint64_t bytes_out = 0;  // of the answer's body
   std::chrono::microseconds duration{};
-  bool reused = false;         // an upstream connection from the pool
+  bool reused = false;  // an upstream connection from the pool
 };
 
 // The file end: a thread of its own writes what workers hand over, so that a slow disk or a full pipe

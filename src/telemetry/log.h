@@ -55,9 +55,15 @@ class Log {
   void debug(std::string_view event, std::initializer_list<LogField> fields = {}) noexcept {
     if (enabled(Level::kDebug)) write(Level::kDebug, event, fields);
   }
-  void info(std::string_view event, std::initializer_list<LogField> fields = {}) noexcept { write(Level::kInfo, event, fields); }
-  void warning(std::string_view event, std::initializer_list<LogField> fields = {}) noexcept { write(Level::kWarning, event, fields); }
-  void error(std::string_view event, std::initializer_list<LogField> fields = {}) noexcept { write(Level::kError, event, fields); }
+  void info(std::string_view event, std::initializer_list<LogField> fields = {}) noexcept {
+    write(Level::kInfo, event, fields);
+  }
+  void warning(std::string_view event, std::initializer_list<LogField> fields = {}) noexcept {
+    write(Level::kWarning, event, fields);
+  }
+  void error(std::string_view event, std::initializer_list<LogField> fields = {}) noexcept {
+    write(Level::kError, event, fields);
+  }
 
  private:
   Level level_;

@@ -18,10 +18,21 @@ enum class Counter : std::uint8_t {
   kTlsHandshakes,
   kTlsHandshakesFailed,
   kRequests,                // heads read, whatever came of them
-  kAnswers2xx, kAnswers3xx, kAnswers4xx, kAnswers5xx,  // relayed from upstreams
+  kAnswers2xx,
+  kAnswers3xx,
+  kAnswers4xx,
+  kAnswers5xx,  // relayed from upstreams
   // Answers made by the gateway itself, by code.
-  kRefusedBadRequest, kRefusedUnauthenticated, kRefusedDenied, kRefusedNoUpstream, kRefusedTooLarge,
-  kRefusedLimited, kRefusedNoCredential, kRefusedUpstreamFailed, kRefusedUpstreamTimeout, kRefusedUnavailable,
+  kRefusedBadRequest,
+  kRefusedUnauthenticated,
+  kRefusedDenied,
+  kRefusedNoUpstream,
+  kRefusedTooLarge,
+  kRefusedLimited,
+  kRefusedNoCredential,
+  kRefusedUpstreamFailed,
+  kRefusedUpstreamTimeout,
+  kRefusedUnavailable,
   kCallerGone,              // callers that left before their answer was whole
   kUpstreamConnects,
   kUpstreamConnectsFailed,
@@ -29,7 +40,8 @@ enum class Counter : std::uint8_t {
   kUpstreamDiscarded,       // connections not fit for reuse
   kUpstreamRetried,
   kUpstreamGuardRefused,    // the SSRF guard said no
-  kBytesFromCallers, kBytesToCallers,
+  kBytesFromCallers,
+  kBytesToCallers,
   kDeadlinesExpired,
   kCredentialsOpened,
   kAccessLogDropped,
@@ -59,9 +71,15 @@ class WorkerMetrics {
     auto& cell = gauges_[static_cast<std::size_t>(gauge)];
     cell.store(cell.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
   }
-  void set(Gauge gauge, std::int64_t to) noexcept { gauges_[static_cast<std::size_t>(gauge)].store(to, std::memory_order_relaxed); }
-  std::uint64_t value(Counter counter) const noexcept { return counters_[static_cast<std::size_t>(counter)].load(std::memory_order_relaxed); }
-  std::int64_t value(Gauge gauge) const noexcept { return gauges_[static_cast<std::size_t>(gauge)].load(std::memory_order_relaxed); }
+  void set(Gauge gauge, std::int64_t to) noexcept {
+    gauges_[static_cast<std::size_t>(gauge)].store(to, std::memory_order_relaxed);
+  }
+  std::uint64_t value(Counter counter) const noexcept {
+    return counters_[static_cast<std::size_t>(counter)].load(std::memory_order_relaxed);
+  }
+  std::int64_t value(Gauge gauge) const noexcept {
+    return gauges_[static_cast<std::size_t>(gauge)].load(std::memory_order_relaxed);
+  }
 
  private:
   std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Counter::kCount)> counters_{};

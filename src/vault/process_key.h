@@ -26,7 +26,9 @@ class Opener {
  public:
   // Requires: out.size() == sealed.plain_size(). The caller wipes `out` when it is done.
   // kInternal when the bytes were altered or are bound to something else.
-  Result<void> open(const Sealed& sealed, std::span<std::byte> out) noexcept { return aead_.open(sealed.bytes, sealed.associated, out); }
+  Result<void> open(const Sealed& sealed, std::span<std::byte> out) noexcept {
+    return aead_.open(sealed.bytes, sealed.associated, out);
+  }
 
  private:
   friend class ProcessKey;

@@ -86,11 +86,11 @@ void expand_aes_key(std::span<const std::byte> key, std::span<std::byte> schedul
 }
 
 // Runs over all of memory, so without AddressSanitizer's checks.
-__attribute__((no_sanitize("address", "undefined"))) std::size_t next_aes_candidate(
+__attribute__((no_sanitize("address", "undefined", "thread"))) std::size_t next_aes_candidate(
     std::span<const std::byte> memory, std::size_t from) noexcept {
   const std::byte* const data = memory.data();
   const auto word = [data](std::size_t at, std::size_t index)
-                        __attribute__((no_sanitize("address", "undefined"))) {
+                        __attribute__((no_sanitize("address", "undefined", "thread"))) {
                           std::uint32_t value;
                           __builtin_memcpy(&value, data + at + 4 * index, sizeof(value));
                           return value;

@@ -18,10 +18,12 @@ namespace {
 
 constexpr std::size_t kOverlap = 256;
 constexpr std::size_t kWindow = (std::size_t{1} << 20) + kOverlap;
-// Shadow memory of sanitizers: gigabytes to terabytes that hold no data of the program's. The smallest
-// such mapping is AddressSanitizer's low shadow, at an address of its own.
-constexpr std::uintptr_t kLargest = std::uintptr_t{1} << 32;
-constexpr std::uintptr_t kLowShadow = 0x7fff7000;
+// A sanitizer's shadow memory is hundreds of megabytes to terabytes that hold no data of the program's.
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr std::uintptr_t kLargest = std::uintptr_t{128} << 20;
+#else
+constexpr std::uintptr_t kLargest = UINTPTR_MAX;
+#endif
 
 struct Mapping {
   std::uintptr_t begin = 0;
@@ -45,7 +47,7 @@ std::vector<Mapping> writable_mappings(const std::string& process) {
   CLV_CHECK(maps.is_open());
   for (std::string line; std::getline(maps, line);) {
     const Mapping mapping = parse_mapping(line);
-    const bool is_shadow = mapping.begin == kLowShadow || mapping.end - mapping.begin > kLargest;
+    const bool is_shadow = mapping.end - mapping.begin > kLargest;
     if (mapping.writable && !is_shadow) mappings.push_back(mapping);
   }
   return mappings;
@@ -53,7 +55,7 @@ std::vector<Mapping> writable_mappings(const std::string& process) {
 
 // The first place from `from` on where the first eight bytes fit. Runs over all of memory, so without
 // AddressSanitizer's checks.
-__attribute__((no_sanitize("address", "undefined"))) std::size_t next_candidate(
+__attribute__((no_sanitize("address", "undefined", "thread"))) std::size_t next_candidate(
     std::span<const std::byte> piece, std::size_t from, std::span<const std::byte> inverted) {
   std::uint64_t wanted;
   __builtin_memcpy(&wanted, inverted.data(), sizeof(wanted));

@@ -33,9 +33,12 @@ net::Task<void> ProbesDoor::handle(http::ServerConnection& caller) {
   co_await problem(caller, error, head.method == http::Method::kHead);
 }
 
-net::Task<void> ProbesDoor::refuse(http::ServerConnection& caller, Error error) { co_await problem(caller, error, false); }
+net::Task<void> ProbesDoor::refuse(http::ServerConnection& caller, Error error) {
+  co_await problem(caller, error, false);
+}
 
-net::Task<void> ProbesDoor::answer(http::ServerConnection& caller, unsigned status, std::string_view type, std::string body) {
+net::Task<void> ProbesDoor::answer(http::ServerConnection& caller, unsigned status, std::string_view type,
+                                   std::string body) {
   const gateway::RequestId id = request_ids_.next();
   const auto date = date_now(caller);
   http::HeadWriter out(caller.head_room());

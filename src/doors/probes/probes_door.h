@@ -24,7 +24,8 @@ class ProbesDoor final : public http::Handler {
   net::Task<void> refuse(http::ServerConnection& caller, Error error) override;
 
  private:
-  net::Task<void> answer(http::ServerConnection& caller, unsigned status, std::string_view type, std::string body);
+  net::Task<void> answer(http::ServerConnection& caller, unsigned status, std::string_view type,
+                         std::string body);
   net::Task<void> problem(http::ServerConnection& caller, const Error& error, bool head_only);
 
   Answers answers_;

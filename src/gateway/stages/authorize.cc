@@ -4,10 +4,11 @@
 namespace claviger::gateway::stages {
 
 Result<void> authorize(Call& call, Worker&) noexcept {
-  call.grant = call.world->policy->authorize(call.key->principal, call.upstream_index, call.head->method, call.head->method_text,
-                                             call.path_below_mount(), call.wall);
+  call.grant = call.world->policy->authorize(call.key->principal, call.upstream_index, call.head->method,
+                                             call.head->method_text, call.path_below_mount(), call.wall);
   if (call.grant == nullptr)
-    return Error(Code::kDenied, Blame::kCaller, "no grant allows this principal that method and path on this upstream");
+    return Error(Code::kDenied, Blame::kCaller,
+                 "no grant allows this principal that method and path on this upstream");
   return ok();
 }
 

@@ -8,7 +8,8 @@ Result<void> limit(Call& call, Worker& worker) noexcept {
   const std::uint64_t key = worker.shared.limit_keys.of(call.grant->limit_key, call.principal->name);
   call.limit = worker.shared.cells.take(key, *call.grant->rate, call.began);
   if (call.limit.allowed) return ok();
-  return Error(Code::kLimited, Blame::kCaller, "the rate of this grant is used up; Retry-After says when it is worth another try");
+  return Error(Code::kLimited, Blame::kCaller,
+               "the rate of this grant is used up; Retry-After says when it is worth another try");
 }
 
 }  // namespace claviger::gateway::stages

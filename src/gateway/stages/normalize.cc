@@ -18,7 +18,8 @@ bool contains_encoded_api_key(std::string_view target) noexcept {
   for (std::size_t i = 0; i < target.size(); ++i) {
     char decoded = target[i];
     std::byte octet{};
-    if (decoded == '%' && i + 2 < target.size() && base::parse_hex(target.substr(i + 1, 2), {&octet, 1}).has_value()) {
+    if (decoded == '%' && i + 2 < target.size() &&
+        base::parse_hex(target.substr(i + 1, 2), {&octet, 1}).has_value()) {
       decoded = static_cast<char>(octet);
       i += 2;
     }
@@ -35,7 +36,8 @@ Result<void> normalize(Call& call, Worker&) noexcept {
   const std::string_view target = call.head->target;
   if (identity::contains_api_key(target) || contains_encoded_api_key(target))
     return Error(Code::kBadRequest, Blame::kCaller,
-                 "an API key stands in the URL, where it ends up in logs; send it in a header, and have this one replaced");
+                 "an API key stands in the URL, where it ends up in logs; send it in a header, and have this "
+                 "one replaced");
   call.path = CLV_TRY(http::check_canonical_path(call.head->path));
   call.path_is_canonical = true;
   return ok();

@@ -10,7 +10,8 @@ Result<void> resolve(Call& call, Worker&) noexcept {
   call.upstream = &call.world->upstreams[route->upstream];
   call.rest = route->rest;
   if (call.path.has_encoded_slash && call.upstream->resource->encoded_slash == policy::EncodedSlash::kRefuse)
-    return Error(Code::kBadRequest, Blame::kCaller, "this upstream takes no %2F in a path (encoded_slash: opaque would let it pass)");
+    return Error(Code::kBadRequest, Blame::kCaller,
+                 "this upstream takes no %2F in a path (encoded_slash: opaque would let it pass)");
   return ok();
 }
 

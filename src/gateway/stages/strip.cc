@@ -42,19 +42,23 @@ constexpr bool is_dropped(FieldName name) noexcept {
     case FieldName::kXForwardedHost:
     case FieldName::kXForwardedPort:
     case FieldName::kXForwardedProto:
-    case FieldName::kXRealIp: return true;
-    default: return false;
+    case FieldName::kXRealIp:
+      return true;
+    default:
+      return false;
   }
 }
 
 // The names above that an upstream may also know with underscores.
 constexpr std::array<std::string_view, 7> kFoldedNames{
-    "authorization", "proxy-authorization", "cookie", "x-api-key", "x-goog-api-key", "content-length", "transfer-encoding"};
+    "authorization",  "proxy-authorization", "cookie",           "x-api-key",
+    "x-goog-api-key", "content-length",      "transfer-encoding"};
 
 bool is_credential_in_disguise(std::string_view name, const UpstreamRuntime& upstream) noexcept {
   const auto matches = [&](std::string_view folded) { return equals_folded(name, folded); };
   return std::any_of(upstream.strip_fields.begin(), upstream.strip_fields.end(), matches) ||
-         (name.find('_') != std::string_view::npos && std::any_of(kFoldedNames.begin(), kFoldedNames.end(), matches));
+         (name.find('_') != std::string_view::npos &&
+          std::any_of(kFoldedNames.begin(), kFoldedNames.end(), matches));
 }
 
 // Fields that the caller's Connection names are between the two of us.

@@ -29,15 +29,18 @@ policy::UpstreamResource upstream(const std::string& name, unsigned port, base::
   policy::UpstreamResource resource;
   resource.name = name;
   resource.mount = "/" + name;
-  resource.base_url = *http::parse_base_url("http://127.0.0.1:" + std::to_string(port) + (name == "api" ? "/base" : ""));
+  resource.base_url =
+      *http::parse_base_url("http://127.0.0.1:" + std::to_string(port) + (name == "api" ? "/base" : ""));
   resource.auth = std::move(how);
   resource.allow_plaintext = true;
   resource.allow_private_addresses.all = true;
-  resource.timeouts = {std::chrono::milliseconds(500), std::chrono::milliseconds(500), std::chrono::milliseconds(500)};
+  resource.timeouts = {std::chrono::milliseconds(500), std::chrono::milliseconds(500),
+                       std::chrono::milliseconds(500)};
   return resource;
 }
 
-policy::GrantResource grant(const std::string& name, const std::string& to, std::vector<std::string> methods, std::string_view path) {
+policy::GrantResource grant(const std::string& name, const std::string& to, std::vector<std::string> methods,
+                            std::string_view path) {
   policy::GrantResource resource;
   resource.name = name;
   resource.principal = "alice";
@@ -49,7 +52,8 @@ policy::GrantResource grant(const std::string& name, const std::string& to, std:
 
 }  // namespace
 
-Result<std::shared_ptr<const World>> Stand::make_world(unsigned port, const std::string& key_id, const crypto::Sha256Digest& hash,
+Result<std::shared_ptr<const World>> Stand::make_world(unsigned port, const std::string& key_id,
+                                                       const crypto::Sha256Digest& hash,
                                                        vault::ProcessKey& key, std::uint64_t revision) {
   policy::Resources resources;
   resources.upstreams.push_back(upstream("api", port, auth("bearer")));
@@ -77,12 +81,16 @@ Stand::Stand(unsigned upstream_port)
       access_writer_(*telemetry::AccessLogWriter::open("off")),
       access_log_(std::make_unique<telemetry::AccessLog>(*access_writer_, metrics_)),
       resolver_(*net::Resolver::create(loop())),
-      shared_{cells_, limit_keys_, {100, std::chrono::seconds(60)}, {net::kBufferSize, http::kMaxFields, net::kBufferSize}} {
+      shared_{cells_,
+              limit_keys_,
+              {100, std::chrono::seconds(60)},
+              {net::kBufferSize, http::kMaxFields, net::kBufferSize}} {
   const identity::NewApiKey made = *identity::generate_api_key(*arena_);
   api_key_ = made.text.reveal_text();
   world_ = *make_world(upstream_port, made.id, made.hash, *key_);
-  worker_.reset(new Worker{loop(), *resolver_, buffers_, metrics_, *access_log_, FailureLog(log_), *key_->make_opener(), crypto::Sha256(), RequestIds(),
-                           SecretScratchPool(*arena_), UpstreamPools(loop(), *resolver_, buffers_, metrics_, PoolLimits()), shared_});
+  worker_.reset(new Worker{loop(), *resolver_, buffers_, metrics_, *access_log_, FailureLog(log_),
+                           *key_->make_opener(), crypto::Sha256(), RequestIds(), SecretScratchPool(*arena_),
+                           UpstreamPools(loop(), *resolver_, buffers_, metrics_, PoolLimits()), shared_});
   worker_->pools.adopt(world_);
 }
 

@@ -35,7 +35,8 @@ class Stand : public net::testing::LoopFixture {
   // The head as the upstream would get it.
   std::string outgoing(const Call& call);
 
-  static Result<std::shared_ptr<const World>> make_world(unsigned port, const std::string& key_id, const crypto::Sha256Digest& hash,
+  static Result<std::shared_ptr<const World>> make_world(unsigned port, const std::string& key_id,
+                                                         const crypto::Sha256Digest& hash,
                                                          vault::ProcessKey& key, std::uint64_t revision = 1);
 
  private:
