@@ -18,6 +18,11 @@ struct FailureLogTest : ::testing::Test {
     ::close(pipe[0]);
     ::close(pipe[1]);
   }
+  static std::array<int, 2> open_pipe() {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::pipe(ends.data()), 0);
+    return ends;
+  }
   std::string written() {
     std::string text(1 << 16, '\0');
     (void)::write(pipe[1], "", 1);  // so that read() never waits
@@ -26,9 +31,9 @@ struct FailureLogTest : ::testing::Test {
   }
   static auto lines(const std::string& text) { return std::count(text.begin(), text.end(), '\n'); }
 
-  std::array<int, 2> pipe{};
+  std::array<int, 2> pipe = open_pipe();
   base::testing::FakeClock clock;
-  telemetry::Log log{telemetry::Level::kInfo, (EXPECT_EQ(::pipe(pipe.data()), 0), pipe[1]), clock};
+  telemetry::Log log{telemetry::Level::kInfo, pipe[1], clock};
   FailureLog failures{log};
   Call call;
   Error refused{Code::kUpstreamFailed, Blame::kUpstream, "the reason"};

@@ -21,7 +21,8 @@ namespace claviger::gateway {
 
 // What all workers share, read-only or atomic.
 struct Shared {
-  policy::LimitCells& cells;
+  policy::LimitCells& cells;          // of grants
+  policy::LimitCells& address_cells;  // of addresses: strangers must not crowd out grants
   const policy::LimitKeys& limit_keys;
   policy::Rate unauthenticated_rate;  // refusals for bad credentials, for each address
   http::HeadLimits answer_head;       // of upstreams

@@ -61,6 +61,7 @@ class Server {
   std::unique_ptr<telemetry::AccessLogWriter> access_log_;
   vault::SecretSources sources_;
   policy::LimitCells cells_;
+  policy::LimitCells address_cells_;
   policy::LimitKeys limit_keys_;
   gateway::Shared shared_;
   std::atomic<std::size_t> open_connections_{0};

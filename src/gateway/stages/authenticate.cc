@@ -54,7 +54,7 @@ Result<void> authenticate(Call& call, Worker& worker) noexcept {
   const auto key = find_key(call, worker);
   if (!key.has_value()) {
     if (key.error().code() == Code::kUnauthenticated)
-      worker.shared.cells.take(call.address_key, worker.shared.unauthenticated_rate, call.began);
+      worker.shared.address_cells.take(call.address_key, worker.shared.unauthenticated_rate, call.began);
     return key.error();
   }
   call.key = *key;

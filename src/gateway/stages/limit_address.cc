@@ -9,7 +9,7 @@ Result<void> limit_address(Call& call, Worker& worker) noexcept {
   // Of IPv6, the /64: whoever has one has all of its addresses.
   call.address_key = shared.limit_keys.of(call.address.v6 ? 6 : 4, {bytes, call.address.v6 ? 8U : 4U});
   const policy::LimitDecision decision =
-      shared.cells.peek(call.address_key, shared.unauthenticated_rate, call.began);
+      shared.address_cells.peek(call.address_key, shared.unauthenticated_rate, call.began);
   if (decision.allowed) return ok();
   call.limit = decision;
   return Error(Code::kLimited, Blame::kCaller,

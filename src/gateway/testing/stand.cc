@@ -82,6 +82,7 @@ Stand::Stand(unsigned upstream_port)
       access_log_(std::make_unique<telemetry::AccessLog>(*access_writer_, metrics_)),
       resolver_(*net::Resolver::create(loop())),
       shared_{cells_,
+              address_cells_,
               limit_keys_,
               {100, std::chrono::seconds(60)},
               {net::kBufferSize, http::kMaxFields, net::kBufferSize}} {

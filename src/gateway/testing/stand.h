@@ -51,6 +51,7 @@ class Stand : public net::testing::LoopFixture {
   std::unique_ptr<net::Resolver> resolver_;
   net::BufferPool buffers_;
   policy::LimitCells cells_;
+  policy::LimitCells address_cells_;
   policy::LimitKeys limit_keys_;
   Shared shared_;
   std::shared_ptr<const World> world_;
