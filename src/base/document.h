@@ -51,7 +51,7 @@ Error invalid_at(const Place& place, std::string_view what);
 // Reads a map field by field. Every accessor marks its field as known; finish() refuses the rest by
 // name, with the nearest known name when one is close ("unknown key 'metods'; did you mean 'methods'?").
 //
-//   CLV_TRY_VOID: ObjectReader r = CLV_TRY(ObjectReader::of(node, "grant"));
+//   ObjectReader r = CLV_TRY(ObjectReader::of(node, "grant"));
 //   auto principal = CLV_TRY(r.required_string("principal"));
 //   ...
 //   CLV_TRY_VOID(r.finish());

@@ -64,8 +64,9 @@ http::ProblemExtras extras_for(const Call& call, const policy::Rate& address_rat
   return extras;
 }
 
+// Of a caller's connection. Where the operating system refused us something, the caller is there to be told.
 bool is_nobody_there(Code code) noexcept {
-  return code == Code::kClosed || code == Code::kCancelled || code == Code::kIo;
+  return code == Code::kClosed || code == Code::kCancelled || code == Code::kTimeout;
 }
 
 }  // namespace
@@ -74,8 +75,9 @@ net::Task<void> answer_with_problem(Worker& worker, http::ServerConnection& call
                                     const Error& error) {
   call.outcome = http::problem_kind(error.code()).code;
   if (!is_nobody_there(error.code())) worker.failures.note(call, error);
-  if (caller.answer_began() || is_nobody_there(error.code()) || error.code() == Code::kTimeout) {
-    worker.metrics.add(Counter::kCallerGone);
+  if (caller.answer_began() || is_nobody_there(error.code())) {
+    const bool gone = is_nobody_there(error.code());
+    worker.metrics.add(gone ? Counter::kCallerGone : Counter::kAnswersBrokenOff);
     caller.abort();
     co_return;
   }

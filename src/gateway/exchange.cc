@@ -20,6 +20,7 @@ constexpr int kReadsBeforeYield = 16; // of a body that never makes us wait: oth
 // --- The whole -----------------------------------------------------------------------------------
 
 net::Task<Result<void>> Exchange::run() {
+  upstream_.begin();
   caller_.stream().watch_hangup(this);
   auto outcome = co_await send_head();
   if (outcome.has_value()) {
@@ -61,9 +62,8 @@ net::Task<Result<void>> Exchange::send_head() {
 
 // What of the body came with the head goes with the head: most requests are one packet. What does not fit waits
 // in pending_.
-std::size_t Exchange::append_early_body(http::HeadWriter& out) {
+void Exchange::append_early_body(http::HeadWriter& out) {
   const bool chunked = call_.head->framing == http::Framing::kChunked;
-  const std::size_t before = out.size();
   constexpr std::size_t kFraming = http::kChunkHeadSize + http::kChunkTail.size() + http::kLastChunk.size();
   for (;;) {
     const auto piece = caller_.take_buffered_body();
@@ -72,7 +72,6 @@ std::size_t Exchange::append_early_body(http::HeadWriter& out) {
       break;
     }
     if (piece->empty()) break;
-    body_used_ = true;
     if (out.size() + piece->size() + kFraming > SecretScratchPool::kSize) {
       pending_ = *piece;
       break;
@@ -84,7 +83,6 @@ std::size_t Exchange::append_early_body(http::HeadWriter& out) {
   }
   request_sent_ = caller_.body_is_done() && pending_.empty() && !upload_error_;
   if (request_sent_ && chunked) out.append(http::kLastChunk);
-  return out.size() - before;
 }
 
 net::Task<Result<void>> Exchange::send_piece(std::string_view piece) {
@@ -110,12 +108,12 @@ net::Task<void> Exchange::upload() {
   std::string_view piece = std::exchange(pending_, {});
   for (int reads = 1; !upload_error_; ++reads) {
     if (!piece.empty()) {
-      body_used_ = true;
       // An upstream that stops reading may have answered already: the answer tells.
       if (const auto sent = co_await send_piece(piece); !sent.has_value()) co_return;
     }
     if (caller_.body_is_done()) break;
     if (reads % kReadsBeforeYield == 0) co_await worker_.loop.yield();
+    if (ending_) co_return;  // end_upload() came while we gave way
     auto next = co_await caller_.read_body();
     if (!next.has_value()) upload_error_ = std::move(next).error();
     else piece = *next;
@@ -136,6 +134,7 @@ net::Task<void> Exchange::upload() {
 // The answer is there, or will not come: a body that nobody reads any more is not worth waiting for.
 net::Task<void> Exchange::end_upload() {
   if (!upload_.is_running()) co_return;
+  ending_ = true;
   const bool failed_by_itself = upload_error_.has_value();
   caller_.close_after_answer();
   upstream_.stream().cancel();
@@ -166,6 +165,7 @@ net::Task<Result<void>> Exchange::read_final_head() {
     http::HeadWriter out(caller_.head_room());
     if (!write_interim_head(answer, out)) continue;
     caller_.wrote_interim(out.size());
+    interim_relayed_ = true;
     CLV_CO_TRY_VOID(co_await caller_.flush());
   }
   co_return Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream sent nothing but interim answers");
@@ -186,13 +186,13 @@ Result<void> Exchange::write_head() {
 }
 
 net::Task<Result<void>> Exchange::stream_body() {
-  for (int reads = 1;; ++reads) {
+  for (int reads = 1;;) {
     auto piece = CLV_CO_TRY(upstream_.take_buffered_body());
     if (piece.empty()) {
       if (upstream_.body_is_done()) break;
       // Nothing is held back while we wait: an event goes on the moment it comes.
       CLV_CO_TRY_VOID(co_await caller_.flush());
-      if (reads % kReadsBeforeYield == 0) co_await worker_.loop.yield();
+      if (reads++ % kReadsBeforeYield == 0) co_await worker_.loop.yield();
       piece = CLV_CO_TRY(co_await upstream_.read_body(timeouts_.idle));
       if (piece.empty()) break;
     }

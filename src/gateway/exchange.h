@@ -35,13 +35,18 @@ class Exchange final : public net::HangupWatcher {
   bool is_reusable() const noexcept { return reusable_; }         // the upstream connection
   bool answer_began() const noexcept { return upstream_.answer_began(); }
   bool caller_is_gone() const noexcept { return caller_gone_; }
-  bool can_be_repeated() const noexcept { return !body_used_; }
+  // Nothing of the request was used up, and the caller has seen nothing of this attempt.
+  bool can_be_repeated() const noexcept {
+    const http::RequestHead& head = *call_.head;
+    const bool has_body = head.framing == http::Framing::kChunked || head.content_length > 0;
+    return !has_body && !interim_relayed_ && !answer_began() && !caller_.answer_began();
+  }
 
  private:
   void on_hangup() noexcept override;
 
   net::Task<Result<void>> send_head();
-  std::size_t append_early_body(http::HeadWriter& out);
+  void append_early_body(http::HeadWriter& out);
   net::Task<void> upload();
   net::Task<Result<void>> send_piece(std::string_view piece);
   net::Task<Result<void>> download();
@@ -61,7 +66,8 @@ class Exchange final : public net::HangupWatcher {
   std::optional<Error> upload_error_;    // why the body did not arrive whole, when the caller is to blame
   AnswerFraming framing_ = AnswerFraming::kNone;
   bool request_sent_ = false;
-  bool body_used_ = false;
+  bool interim_relayed_ = false;
+  bool ending_ = false;  // the upload is not worth going on with
   bool caller_gone_ = false;
   bool reusable_ = false;
 };

@@ -9,7 +9,7 @@ void FailureLog::note(const Call& call, const Error& error) noexcept {
     second_began_ = call.began;
     lines_ = 0;
   }
-  if (lines_ == kLinesASecond) {
+  if (lines_ == kLinesASecond || !log_->can_write()) {
     ++left_out_;
     return;
   }

@@ -9,8 +9,8 @@
 namespace claviger::gateway {
 
 // Tells operators why calls fail through no fault of their callers: the caller gets a status, the log the reason.
-// Ten lines a second at the most, so that a dead upstream cannot drown the log; what was left out is counted in the
-// next line.
+// Ten lines a second at the most, and none while nobody reads the log, so that a dead upstream cannot drown it and
+// a stuck one cannot stall calls; what was left out is counted in the next line.
 //
 // Threads: one worker's.
 class FailureLog {

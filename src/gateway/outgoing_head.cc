@@ -8,6 +8,20 @@
 namespace claviger::gateway {
 namespace {
 
+// Whether a part of a query between two '&' sets one of the parameters: by its name, by a name behind a ';'
+// (which some servers take for '&'), or as an array (`key[]`).
+bool sets_credential(std::string_view part, const UpstreamRuntime& upstream) {
+  bool found = false;
+  while (!part.empty() && !found) {
+    const std::size_t end = std::min(part.find(';'), part.size());
+    const std::string_view name = part.substr(0, std::min(end, part.find_first_of("=[")));
+    part.remove_prefix(std::min(end + 1, part.size()));
+    found = std::any_of(upstream.strip_queries.begin(), upstream.strip_queries.end(),
+                        [&](const auto& wanted) { return http::is_query_parameter(name, wanted); });
+  }
+  return found;
+}
+
 // The caller's query without parameters that its credential will set: a caller does not bring its own.
 // True when something was written.
 bool write_query(std::string_view query, const UpstreamRuntime& upstream, http::HeadWriter& out) {
@@ -19,15 +33,11 @@ bool write_query(std::string_view query, const UpstreamRuntime& upstream, http::
   bool wrote = false;
   while (!query.empty()) {
     const std::size_t end = std::min(query.find('&'), query.size());
-    const std::string_view parameter = query.substr(0, end);
+    const std::string_view part = query.substr(0, end);
     query.remove_prefix(std::min(end + 1, query.size()));
-    const std::string_view name = parameter.substr(0, parameter.find('='));
-    const bool is_credential =
-        std::any_of(upstream.strip_queries.begin(), upstream.strip_queries.end(),
-                    [&](const auto& wanted) { return http::is_query_parameter(name, wanted); });
-    if (is_credential) continue;
+    if (sets_credential(part, upstream)) continue;
     out.append(wrote ? '&' : '?');
-    out.append(parameter);
+    out.append(part);
     wrote = true;
   }
   return wrote;

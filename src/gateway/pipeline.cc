@@ -9,7 +9,8 @@ namespace claviger::gateway {
 namespace {
 
 constexpr std::array kStages{
-    Stage{"limit_address", stages::limit_address},  // first: an address that floods must cost nothing
+    Stage{"limit_address",
+          stages::limit_address},  // first: what is costly may be left out for an address that floods
     Stage{"normalize", stages::normalize},  // before anything looks at the path: one reading, or none
     Stage{"authenticate", stages::authenticate},  // before resolve: strangers learn nothing of what there is
     Stage{"resolve", stages::resolve},  // grants are about upstreams

@@ -12,8 +12,8 @@ namespace {
 // only then, a request is sent twice: when its method is safe (RFC 9110 section 9.2.1), nothing of
 // an answer came, and no byte of a body was used up.
 bool may_retry(const Exchange& exchange, const Call& call, bool reused) noexcept {
-  return reused && !exchange.answer_began() && !exchange.caller_is_gone() &&
-         http::is_safe(call.head->method) && exchange.can_be_repeated();
+  return reused && !exchange.caller_is_gone() && http::is_safe(call.head->method) &&
+         exchange.can_be_repeated();
 }
 
 }  // namespace

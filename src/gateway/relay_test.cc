@@ -194,6 +194,49 @@ TEST_F(RelayTest, ABodyThatTurnsOutMalformedIsTheCallersFaultAndNeverLooksWholeU
   EXPECT_EQ(script.received[0].find("0\r\n\r\n"), std::string::npos);
 }
 
+TEST_F(RelayTest, IsNeverRepeatedOnceTheCallerHasSeenSomething) {
+  // An early answer, then the last chunk of the request, then the upstream's close: neither a second head in
+  // the middle of the first answer, nor a broken invariant.
+  script.connections = {{{"/v1/one", kOk},
+                         {"/v1/two", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"},
+                         {"0\r\n\r\n", "1\r\nA\r\nZZ", true}},
+                        {{"\r\n\r\n", kOk}}};
+  ASSERT_TRUE(send(get("one")).has_value());
+  std::optional<Result<void>> outcome;
+  struct Run {
+    static net::Task<void> into(net::Task<Result<void>> task, std::optional<Result<void>>& out) {
+      out = co_await std::move(task);
+    }
+  };
+  std::string request =
+      "GET /api/v1/two HTTP/1.1\r\nHost: g\r\nX-API-Key: $KEY\r\nTransfer-Encoding: chunked\r\n\r\n";
+  request.replace(request.find("$KEY"), 4, stand.api_key());
+  Result<std::size_t> sent{std::size_t{0}};
+  pair.far->try_write(request, sent);
+  net::spawn(Run::into(one(), outcome));
+  ASSERT_TRUE(stand.run_until([&] { return caller.answer_began(); }));
+  for (int i = 0; i < 5; ++i) stand.loop().turn(milliseconds(1));
+  pair.far->try_write("0\r\n\r\n", sent);
+  ASSERT_TRUE(stand.run_until([&] { return outcome.has_value(); }));
+  EXPECT_FALSE(outcome->has_value());
+  EXPECT_TRUE(caller.is_aborted());
+  EXPECT_EQ(script.received.size(), 1U);
+}
+
+TEST_F(RelayTest, AConnectionWithBytesLeftInTheKernelIsNotUsedAgain) {
+  // An answer that ends where a read ends, and more behind it: nothing of it is in our buffer.
+  std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 00000\r\n\r\n";
+  const std::string length = std::to_string(net::kBufferSize - head.size());
+  head.replace(head.find("00000"), 5, length);
+  const std::string poison = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nPOISON";
+  script.connections = {{{"\r\n\r\n", head + std::string(net::kBufferSize - head.size(), 'x') + poison}},
+                        {{"\r\n\r\n", kOk}}};
+  ASSERT_TRUE(send(get("one")).has_value());
+  ASSERT_TRUE(send(get("two")).has_value());
+  EXPECT_EQ(answer.find("POISON"), std::string::npos);
+  EXPECT_EQ(script.received.size(), 2U);
+}
+
 TEST_F(RelayTest, AnAnswerThatIsCutShortIsNotMadeToLookWhole) {
   script.connections = {
       {{"\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", true}}};

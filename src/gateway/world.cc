@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/world.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <fstream>
 #include <iterator>
 #include <unordered_map>
 
+#include "base/file_trust.h"
 #include "base/parse.h"
 #include "credentials/catalog.h"
 #include "crypto/hash.h"
@@ -41,6 +45,14 @@ void append_settings(std::string& out, const base::Document& node) {
 // The content of the CA file: to put another certificate into it is to change whom a secret is sent to.
 Result<std::string> digest_of_ca(const policy::UpstreamResource& resource) {
   if (resource.tls.ca.empty()) return std::string();
+  const int fd = ::open(resource.tls.ca.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd >= 0) {
+    const auto trusted = base::check_not_writable_by_others(fd, resource.tls.ca);
+    ::close(fd);
+    if (!trusted.has_value())
+      return base::invalid_at(
+          resource.place, "upstream '" + resource.name + "': tls.ca: " + std::string(trusted.error().what()));
+  }
   std::ifstream file(resource.tls.ca, std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   if (!file || text.empty())
@@ -99,8 +111,8 @@ Result<UpstreamRuntime> make_upstream(const policy::UpstreamResource& resource,
   upstream.destination.port = static_cast<std::uint16_t>(resource.base_url.port);
   upstream.destination.rules = {resource.allow_private_addresses.all, resource.allow_private_addresses.ranges,
                                 own_listeners};
-  upstream.tls = CLV_TRY(make_tls(resource));
   upstream.ca_digest = CLV_TRY(digest_of_ca(resource));
+  upstream.tls = CLV_TRY(make_tls(resource));
   upstream.pool_key = pool_key(resource, upstream.ca_digest);
   return upstream;
 }

@@ -23,7 +23,6 @@ Error as_upstream_error(Error error) {
 }  // namespace
 
 net::Task<Result<void>> ClientConnection::send(std::string_view bytes, std::chrono::milliseconds limit) {
-  answer_began_ = false;
   stream_->set_deadline_after(limit);
   auto sent = co_await stream_->write_all(bytes);
   if (!sent.has_value()) co_return as_upstream_error(std::move(sent).error());
@@ -89,7 +88,7 @@ net::Task<Result<std::string_view>> ClientConnection::read_body(std::chrono::mil
 
 bool ClientConnection::finish(bool request_was_sent) noexcept {
   const bool clean = request_was_sent && keep_alive_ && body_.is_done() && in_.is_empty() &&
-                     !stream_->has_buffered() && !stream_->is_finished() && !stream_->source().is_cancelled();
+                     stream_->is_quiet() && !stream_->is_finished() && !stream_->source().is_cancelled();
   in_.release();
   stream_->set_deadline(net::Deadline::kNever);
   return clean;

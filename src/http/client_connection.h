@@ -25,6 +25,8 @@ class ClientConnection {
 
   net::Stream& stream() noexcept { return *stream_; }
 
+  // A new exchange: nothing of its answer has come.
+  void begin() noexcept { answer_began_ = false; }
   // kUpstreamFailed when the peer closes or resets, kUpstreamTimeout, kCancelled.
   net::Task<Result<void>> send(std::string_view bytes, std::chrono::milliseconds limit);
 
@@ -46,7 +48,7 @@ class ClientConnection {
   // and not one byte more has come.
   bool finish(bool request_was_sent) noexcept;
   // Of a pooled connection: still open, and nothing has come unasked.
-  bool is_fresh() const noexcept { return !stream_->is_finished() && !stream_->has_buffered(); }
+  bool is_fresh() noexcept { return !stream_->is_finished() && stream_->is_quiet(); }
 
  private:
   Result<std::string_view> take_piece();

@@ -30,7 +30,7 @@ struct ProblemExtras {
 };
 
 // Writes a whole answer: status line, X-Claviger-Error, X-Request-Id, security headers, Date, problem+json
-// (RFC 9457: type, title, status, detail, code, request_id). Text is JSON-escaped; an upstream's or the
+// (RFC 9457: type, title, status, detail, code, request_id). Text is JSON-escaped; the
 // gateway's inner details never appear: only Error::what() of blame caller and upstream is shown, others get
 // the title.
 void write_problem(HeadWriter& out, const Error& error, std::string_view request_id, std::string_view date,

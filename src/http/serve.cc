@@ -6,6 +6,8 @@
 namespace claviger::http {
 namespace {
 
+constexpr unsigned kRequestsBeforeYield = 16;
+
 bool can_be_answered(Code code) noexcept {
   return code == Code::kBadRequest || code == Code::kHeadTooLarge || code == Code::kTooLarge;
 }
@@ -13,7 +15,9 @@ bool can_be_answered(Code code) noexcept {
 }  // namespace
 
 net::Task<void> serve(ServerConnection& connection, Handler& handler) {
-  for (;;) {
+  for (unsigned requests = 1;; ++requests) {
+    // Pipelined requests that are answered at once would keep everybody else waiting.
+    if (requests % kRequestsBeforeYield == 0) co_await connection.stream().loop().yield();
     auto more = co_await connection.read_head();
     if (!more.has_value()) {
       if (!can_be_answered(more.error().code())) co_return;

@@ -51,28 +51,25 @@ net::Task<Result<bool>> ServerConnection::wait_for_first_byte() {
     ready = co_await stream_->wait_readable();
   }
   idle_ = false;
+  stream_->set_deadline_after(limits_.head_timeout);
   co_return ready.has_value();
 }
 
 net::Task<Result<bool>> ServerConnection::read_head() {
   scanner_.reset();
   in_.compact();
-  if (in_.is_empty() && !CLV_CO_TRY(co_await wait_for_first_byte())) co_return false;
-  bool deadline_set = false;
+  if (!in_.is_empty()) stream_->set_deadline_after(limits_.head_timeout);
+  else if (!CLV_CO_TRY(co_await wait_for_first_byte())) co_return false;
   for (;;) {
     if (!in_.is_empty()) {
       const std::size_t size = CLV_CO_TRY(scanner_.scan(in_.filled(), limits_.head, Blame::kCaller));
       if (size > 0) {
-        head_began_ = stream_->loop().now();
         metrics_.add(Counter::kRequests);
         CLV_CO_TRY_VOID(parse_request_head(in_.filled().substr(0, size), limits_.head, head_));
         in_.consume(size);
         break;
       }
     }
-    // A head that is whole in the first read, as nearly all are, never pays for this.
-    if (!in_.is_empty() && !std::exchange(deadline_set, true))
-      stream_->set_deadline_after(limits_.head_timeout);
     const std::span<char> room = in_.room();
     if (room.empty()) co_return Error(Code::kHeadTooLarge, Blame::kCaller, "the request head is too large");
     const std::size_t got = CLV_CO_TRY(counted(co_await stream_->read(room)));
@@ -85,6 +82,7 @@ net::Task<Result<bool>> ServerConnection::read_head() {
   }
   head_in_input_ = true;
   answer_began_ = false;
+  body_wait_ = limits_.body_idle_timeout;
   keep_alive_ = head_.keep_alive && !stopping_;
   body_ = BodyReader(head_.framing, head_.content_length, Blame::kCaller);
   if (head_.framing == Framing::kLength && head_.content_length > limits_.body) {
@@ -126,7 +124,7 @@ net::Task<Result<std::string_view>> ServerConnection::read_body() {
     // The head must stay readable while its body streams: it keeps its buffer, the body gets another.
     if (std::exchange(head_in_input_, false)) head_buffer_ = std::move(in_);
     else in_.compact();
-    stream_->set_deadline_after(limits_.body_idle_timeout);
+    stream_->set_deadline_after(body_wait_);
     auto got = counted(co_await stream_->read(in_.room()));
     if (got.has_value() && *got == 0)
       got = Error(Code::kClosed, Blame::kCaller, "the caller left in the middle of a body");
@@ -140,7 +138,7 @@ net::Task<Result<std::string_view>> ServerConnection::read_body() {
 }
 
 std::span<char> ServerConnection::head_room() {
-  CLV_CHECK(out_.is_empty());
+  if (!out_.is_empty()) return {};  // a head never follows what is in line; HeadWriter says it does not fit
   out_.compact();
   return out_.room();
 }
@@ -174,15 +172,18 @@ net::Task<Result<void>> ServerConnection::flush() {
 }
 
 net::Task<bool> ServerConnection::finish_request() {
+  // The head is of no use any more, and a body that nobody wants gets two seconds, not two for each byte.
+  head_buffer_.release();
+  head_in_input_ = false;
+  body_wait_ = kLingerTime;
+  const Monotonic until = stream_->loop().now() + kLingerTime;
   std::uint64_t drained = 0;
-  while (keep_alive_ && !body_.is_done()) {
+  while (keep_alive_ && !body_.is_done() && stream_->loop().now() < until) {
     // Nobody sends a body that waits for a 100 (Continue) once it has the final answer.
     if (head_.expects_continue && body_.total() == 0) break;
     const auto piece = co_await read_body();
     if (!piece.has_value() || (drained += piece->size()) > kDrainLimit) break;
   }
-  head_buffer_.release();
-  head_in_input_ = false;
   co_return keep_alive_&& body_.is_done() && !(stopping_ && in_.is_empty());
 }
 

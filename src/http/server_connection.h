@@ -47,11 +47,10 @@ class ServerConnection {
   // --- The request ---
 
   // Waits for the next one. False: the caller left between requests, was idle for too long, or stop_when_idle()
-  // was called. kBadRequest or kHeadTooLarge when it cannot be read (answer it, then close); kTimeout when it came too slowly;
+  // was called. kBadRequest, kHeadTooLarge or kTooLarge when it cannot be served (answer it, then close); kTimeout when it came too slowly;
   // other errors: the connection is gone.
   net::Task<Result<bool>> read_head();
   const RequestHead& head() const noexcept { return head_; }  // until finish_request()
-  Monotonic head_began() const noexcept { return head_began_; }
 
   // The next piece of the body, empty at its end; a view that holds until the next call. kBadRequest, kTooLarge, kTimeout, kClosed.
   net::Task<Result<std::string_view>> read_body();
@@ -66,7 +65,8 @@ class ServerConnection {
   net::Task<Result<void>> write(std::string_view text);
   bool try_write(std::string_view text);  // write() without a task, when it fits; false: nothing was taken
   net::Task<Result<void>> flush();
-  // Room for a head, put together in place: give the writer's size to wrote(). Requires: nothing in line.
+  // Room for a head, put together in place: give the writer's size to wrote(). Empty while
+  // something is in line: a head never follows that.
   std::span<char> head_room();
   void wrote(std::size_t size) noexcept {
     out_.added(size);
@@ -114,7 +114,7 @@ class ServerConnection {
   HeadScanner scanner_;
   RequestHead head_;
   BodyReader body_;
-  Monotonic head_began_{};
+  std::chrono::milliseconds body_wait_{};  // for the next piece of the body
   bool head_in_input_ = false;  // head_ still points into in_
   bool idle_ = true;
   bool stopping_ = false;

@@ -48,7 +48,7 @@ Error connect_timeout() {
 Task<Result<std::unique_ptr<Source>>> connect_tcp(Loop& loop, Endpoint endpoint, Monotonic deadline) {
   const SocketAddress address = to_socket_address(endpoint);
   const int fd = ::socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) co_return Error::from_errno(Code::kUnavailable, Blame::kOperator, "opening a socket", errno);
+  if (fd < 0) co_return Error::from_errno(Code::kUnavailable, Blame::kGateway, "opening a socket", errno);
   const int one = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   if (::connect(fd, address.get(), address.size) != 0 && errno != EINPROGRESS) {
@@ -91,7 +91,7 @@ Task<Result<std::unique_ptr<Stream>>> connect(Loop& loop, Resolver& resolver, co
       continue;
     }
     // A deadline set on the source stays with the stream made of it.
-    outcome = tls ? co_await connect_tls(loop, *std::move(source), tls) : make_tcp_stream(*std::move(source));
+    outcome = tls ? co_await connect_tls(*std::move(source), tls) : make_tcp_stream(*std::move(source));
     if (outcome.has_value()) break;
     if (outcome.error().code() == Code::kTimeout) outcome = connect_timeout();
     else if (outcome.error().code() == Code::kClosed)

@@ -73,7 +73,7 @@ Loop::~Loop() {
 Result<void> Loop::add(int fd, Trigger trigger, EventHandler& handler) {
   epoll_event event{.events = interest(trigger), .data = {.ptr = &handler}};
   if (::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) < 0)
-    return Error::from_errno(Code::kIo, Blame::kOperator, "watching a descriptor", errno);
+    return Error::from_errno(Code::kUnavailable, Blame::kGateway, "watching a descriptor", errno);
   return ok();
 }
 
@@ -81,7 +81,7 @@ Result<void> Loop::watch(int fd, bool readable, bool writable, bool is_new, Even
   epoll_event event{.events = (readable ? EPOLLIN : 0U) | (writable ? EPOLLOUT : 0U),
                     .data = {.ptr = &handler}};
   if (::epoll_ctl(epoll_fd_, is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) < 0)
-    return Error::from_errno(Code::kIo, Blame::kOperator, "watching a descriptor", errno);
+    return Error::from_errno(Code::kUnavailable, Blame::kGateway, "watching a descriptor", errno);
   return ok();
 }
 

@@ -61,6 +61,7 @@ struct Resolver::State {
     std::optional<Answer> answer;  // none while the question is open
     Monotonic expires{};
     std::vector<std::coroutine_handle<>> waiting;
+    std::size_t held = 0;  // by tasks that have a reference to this entry
   };
   struct Question {
     State* state;
@@ -144,8 +145,8 @@ void Resolver::State::answered(const std::string& name, int status, ares_addrinf
 
 void Resolver::State::make_room() {
   if (names.size() < kMaxNames) return;
-  std::erase_if(
-      names, [](const auto& item) { return item.second.answer.has_value() && item.second.waiting.empty(); });
+  std::erase_if(names,
+                [](const auto& item) { return item.second.answer.has_value() && item.second.held == 0; });
 }
 
 Resolver::Resolver(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -191,7 +192,9 @@ Task<Result<std::vector<base::IpAddress>>> Resolver::resolve(std::string name) {
     state.ask(name);
     if (entry.answer.has_value()) co_return *entry.answer;  // from the hosts file, say
   }
+  ++entry.held;
   co_await Wait{entry};
+  --entry.held;
   co_return *entry.answer;
 }
 

@@ -13,7 +13,7 @@ Error socket_error(int error_number) {
       error_number == ESHUTDOWN)
     return Error(Code::kClosed, Blame::kGateway, "the peer closed the connection");
   if (error_number == ETIMEDOUT) return Error(Code::kTimeout, Blame::kGateway, "the network gave no answer");
-  return Error::from_errno(Code::kIo, Blame::kGateway, "socket", error_number);
+  return Error(Code::kClosed, Blame::kGateway, "the connection broke");  // EHOSTUNREACH and the like
 }
 
 }  // namespace

@@ -66,6 +66,13 @@ class TcpStream final : public Stream {
   Io try_write(std::string_view from, Result<std::size_t>& result) noexcept override {
     return send(source(), from, result) ? Io::kDone : Io::kWantWrite;
   }
+  bool is_quiet() noexcept override {
+    if (!source().is_readable()) return true;
+    char byte = 0;
+    if (::recv(source().fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN) return false;
+    source().would_block_reading();
+    return true;
+  }
   void shutdown_write() noexcept override { ::shutdown(source().fd(), SHUT_WR); }
 };
 

@@ -36,6 +36,8 @@ class Stream {
   virtual Io try_write(std::string_view from, Result<std::size_t>& result) noexcept = 0;
   // Whether bytes have been received that try_read has not given out yet.
   virtual bool has_buffered() const noexcept { return false; }
+  // Whether the peer has sent nothing that was not read. May ask the kernel, when an edge was seen.
+  virtual bool is_quiet() noexcept = 0;
   // Says goodbye in the protocol's way, as far as that goes without waiting: close_notify, and FIN.
   virtual void shutdown_write() noexcept = 0;
   // Gives back memory that an idle stream does not need. Worth it after kBuffersKeptIdle: a busy one would take it again at once.
@@ -58,7 +60,6 @@ class Stream {
   void watch_hangup(HangupWatcher* watcher) noexcept { source_->watch_hangup(watcher); }
   // The peer will send no more, or is gone: not fit for a pool.
   bool is_finished() const noexcept { return source_->is_half_closed() || source_->is_broken(); }
-  bool is_broken() const noexcept { return source_->is_broken(); }
   // Makes the close that follows a reset, so that what was cut short cannot look whole.
   void abort_on_close() noexcept;
 

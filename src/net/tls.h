@@ -67,7 +67,7 @@ class ClientTls {
 // Errors: kClosed, kTimeout, kIo, and kUpstreamFailed (connect: with the reason of a failed verification).
 Task<Result<std::unique_ptr<Stream>>> accept_tls(Loop& loop, int fd, std::shared_ptr<const ServerTls> tls,
                                                  Monotonic deadline);
-Task<Result<std::unique_ptr<Stream>>> connect_tls(Loop& loop, std::unique_ptr<Source> connected,
+Task<Result<std::unique_ptr<Stream>>> connect_tls(std::unique_ptr<Source> connected,
                                                   std::shared_ptr<ClientTls> tls);
 
 }  // namespace claviger::net

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/file_trust.h"
 #include "crypto/openssl_memory.h"
 
 namespace claviger::net {
@@ -60,6 +61,11 @@ Result<void> use_private_key(SSL_CTX* context, const std::string& file) {
     const int reason = errno;
     BIO_free(pem);
     return Error::from_errno(Code::kInvalid, Blame::kOperator, "reading the private key " + file, reason);
+  }
+  if (auto trusted = base::check_not_writable_by_others(fd, file); !trusted.has_value()) {
+    ::close(fd);
+    BIO_free(pem);
+    return trusted;
   }
   std::array<char, 4096> piece;
   for (ssize_t got = 0; (got = ::read(fd, piece.data(), piece.size())) > 0;)
@@ -150,7 +156,7 @@ Result<std::shared_ptr<ClientTls>> ClientTls::create(ClientTlsOptions options) {
 void apply_client_settings(ssl_st* ssl, ClientTls& tls) {
   const ClientTlsOptions& options = tls.options();
   if (options.name_is_ip) {
-    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), options.server_name.c_str());
+    CLV_CHECK(X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), options.server_name.c_str()) == 1);
   } else {
     SSL_set_tlsext_host_name(ssl, options.server_name.c_str());
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);

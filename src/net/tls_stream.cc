@@ -116,6 +116,13 @@ class TlsStream final : public Stream {
     return outcome(done, result);
   }
 
+  // What is there may be no data but a session ticket: reading takes that in.
+  bool is_quiet() noexcept override {
+    if (!has_buffered() && !source().is_readable()) return true;
+    char byte = 0;
+    Result<std::size_t> result{std::size_t{0}};
+    return try_read({&byte, 1}, result) == Io::kWantRead;
+  }
   bool has_buffered() const noexcept override { return SSL_has_pending(ssl_) == 1; }
   bool is_tls() const noexcept override { return true; }
   void release_buffers() noexcept override { SSL_free_buffers(ssl_); }
@@ -142,6 +149,7 @@ class TlsStream final : public Stream {
     }
   }
 
+  // Of a caller, whatever breaks its TLS is its end; of an upstream, the reason is told.
   Error failure() const {
     const long verdict = SSL_get_verify_result(ssl_);
     if (client_ != nullptr && verdict != X509_V_OK)
@@ -151,6 +159,7 @@ class TlsStream final : public Stream {
     const unsigned long code = ERR_peek_error();
     if (code == 0 || ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
       return Error(Code::kClosed, Blame::kGateway, "the peer closed the connection");
+    if (client_ == nullptr) return Error(Code::kClosed, Blame::kCaller, "the caller broke its TLS");
     const char* reason = ERR_reason_error_string(code);
     return Error::formatted(Code::kUpstreamFailed, Blame::kUpstream,
                             std::string("TLS failed: ") + (reason != nullptr ? reason : "unknown reason"));
@@ -188,7 +197,7 @@ Task<Result<std::unique_ptr<Stream>>> accept_tls(Loop& loop, int fd, std::shared
   co_return std::unique_ptr<Stream>(std::move(stream));
 }
 
-Task<Result<std::unique_ptr<Stream>>> connect_tls(Loop&, std::unique_ptr<Source> connected,
+Task<Result<std::unique_ptr<Stream>>> connect_tls(std::unique_ptr<Source> connected,
                                                   std::shared_ptr<ClientTls> tls) {
   SSL* ssl = SSL_new(tls->context());
   if (ssl == nullptr) co_return Error(Code::kUnavailable, Blame::kGateway, "no memory for a TLS connection");

@@ -54,7 +54,7 @@ struct TlsTest : ::testing::Test, testing::LoopFixture {
     std::optional<Opened> client;
     server.reset();
     spawn(keep(accept_tls(loop(), fds[0], server_tls, loop().now() + std::chrono::seconds(2)), server));
-    spawn(keep(connect_tls(loop(), *Source::create(loop(), fds[1]), std::move(client_tls)), client));
+    spawn(keep(connect_tls(*Source::create(loop(), fds[1]), std::move(client_tls)), client));
     run_until([&] { return client.has_value() && server.has_value(); });
     return *std::move(client);
   }

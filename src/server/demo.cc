@@ -85,6 +85,7 @@ Result<void> Demo::write_resources(const std::string& data_dir, unsigned port, S
   resources_dir_ = data_dir + "/resources";
   std::error_code reason;
   std::filesystem::create_directories(resources_dir_, reason);
+  if (!reason) std::filesystem::permissions(resources_dir_, std::filesystem::perms::owner_all, reason);
   if (reason)
     return Error::from_errno(Code::kInvalid, Blame::kOperator,
                              "making " + resources_dir_ + " (choose another place with --data-dir)",

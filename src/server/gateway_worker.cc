@@ -86,7 +86,10 @@ void GatewayWorker::use(std::shared_ptr<const net::ServerTls> tls) {
 }
 
 void GatewayWorker::drain(std::function<void()> drained) {
-  loop_->post([this, drained = std::move(drained)] { connections_.drain(drained); });
+  loop_->post([this, drained = std::move(drained)] {
+    worker_.pools.retire_all();
+    connections_.drain(drained);
+  });
 }
 
 void GatewayWorker::cancel_all() {

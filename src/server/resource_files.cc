@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file_trust.h"
 #include "server/yaml.h"
 
 namespace claviger::server {
@@ -27,25 +27,11 @@ Error from_errno(const std::string& path, int error_number) {
   return Error::from_errno(code, Blame::kOperator, path, error_number);
 }
 
-// Whoever may change what the gateway reads may grant what they like. A volume that is mounted read-only
-// (as Kubernetes mounts ConfigMaps, whatever their modes) cannot be changed.
-Result<void> check_not_too_open(int fd, const struct stat& status, const std::string& path) {
-  struct statvfs volume{};
-  if (::fstatvfs(fd, &volume) == 0 && (volume.f_flag & ST_RDONLY) != 0) return ok();
-  if (status.st_uid != 0 && status.st_uid != ::geteuid())
-    return invalid(path +
-                   ": belongs to another user, who may change it at will; chown it to the user that runs the "
-                   "gateway, or root");
-  if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-    return invalid(path + ": too open: group or others may write it; chmod go-w " + path);
-  return ok();
-}
-
 Result<std::size_t> check_file(int fd, const std::string& path, std::size_t max) {
   struct stat status{};
   if (::fstat(fd, &status) != 0) return from_errno(path, errno);
   if (!S_ISREG(status.st_mode)) return invalid(path + ": not a regular file");
-  CLV_TRY_VOID(check_not_too_open(fd, status, path));
+  CLV_TRY_VOID(base::check_not_writable_by_others(fd, path));
   if (status.st_size > static_cast<off_t>(max)) {
     return invalid(path + ": larger than the " + std::to_string(max) + " bytes it may have");
   }
@@ -78,9 +64,7 @@ Result<std::vector<std::string>> list_files(const std::string& directory) {
   };
   const std::unique_ptr<DIR, CloseDirectory> open(::opendir(directory.c_str()));
   if (open == nullptr) return from_errno("resource directory " + directory, errno);
-  struct stat status{};
-  if (::fstat(::dirfd(open.get()), &status) != 0) return from_errno("resource directory " + directory, errno);
-  const auto closed = check_not_too_open(::dirfd(open.get()), status, directory);
+  const auto closed = base::check_not_writable_by_others(::dirfd(open.get()), directory);
   if (!closed.has_value()) return closed.error().within("resource directory");
   std::vector<std::string> names;
   while (true) {

@@ -182,26 +182,25 @@ void Server::publish(std::shared_ptr<const gateway::World> world, std::function<
   }
 }
 
+// Everything that SIGHUP reads anew, read before anything is changed.
+Result<Server::Fresh> Server::read_fresh() {
+  Fresh fresh;
+  fresh.gateway_tls = CLV_TRY(make_tls(options_.config.gateway));
+  if (admin_) fresh.admin_tls = CLV_TRY(make_tls(*options_.config.admin));
+  fresh.world = CLV_TRY(read_world());
+  return fresh;
+}
+
 void Server::reload() {
   if (stopping_) return;
-  auto world = read_world();
-  if (!world.has_value())
-    return log_.error("reload_failed", {{"reason", world.error().what()}, {"detail", "nothing was changed"}});
-  auto tls = make_tls(options_.config.gateway);
-  if (!tls.has_value())
-    return log_.error("reload_failed", {{"reason", tls.error().what()}, {"detail", "nothing was changed"}});
-  if (admin_) {
-    auto admin_tls = make_tls(*options_.config.admin);
-    if (!admin_tls.has_value())
-      return log_.error("reload_failed",
-                        {{"reason", admin_tls.error().what()}, {"detail", "nothing was changed"}});
-    admin_->use(*std::move(admin_tls));
-  }
+  auto fresh = read_fresh();
+  if (!fresh.has_value())
+    return log_.error("reload_failed", {{"reason", fresh.error().what()}, {"detail", "nothing was changed"}});
   if (const auto reopened = access_log_->reopen(); !reopened.has_value())
     log_.warning("access_log_not_reopened", {{"reason", reopened.error().what()}});
-  for (const auto& worker : workers_) worker->use(*tls);
-  publish(*std::move(world),
-          [this, revision = revision_] { log_.info("reloaded", {{"revision", revision}}); });
+  if (admin_) admin_->use(fresh->admin_tls);
+  for (const auto& worker : workers_) worker->use(fresh->gateway_tls);
+  publish(fresh->world, [this, revision = revision_] { log_.info("reloaded", {{"revision", revision}}); });
 }
 
 // --- Stop ----------------------------------------------------------------------------------------

@@ -47,6 +47,11 @@ class Server {
   Result<void> bind_admin();
   Result<std::shared_ptr<const net::ServerTls>> make_tls(const ListenerConfig& listener);
   Result<std::shared_ptr<const gateway::World>> read_world();
+  struct Fresh {
+    std::shared_ptr<const net::ServerTls> gateway_tls, admin_tls;
+    std::shared_ptr<const gateway::World> world;
+  };
+  Result<Fresh> read_fresh();
   void publish(std::shared_ptr<const gateway::World> world, std::function<void()> everywhere);
   void reload();
   void shut_down();

@@ -101,18 +101,25 @@ Result<Level> parse_level(std::string_view text) {
 }
 
 struct Log::Sink {
-  Sink(int fd, const Clock& c) : clock(c), logger("claviger", std::make_shared<DescriptorSink>(fd)) {
+  Sink(int fd, const Clock& c)
+      : clock(c), descriptor(fd), logger("claviger", std::make_shared<DescriptorSink>(fd)) {
     logger.set_level(spdlog::level::trace);  // Log has decided already
     logger.set_error_handler([](const std::string&) {});  // else spdlog writes to stderr by itself
   }
 
   const Clock& clock;
+  int descriptor;
   spdlog::logger logger;
 };
 
 Log::Log(Level level, int fd, const Clock& clock) : level_(level), sink_(std::make_unique<Sink>(fd, clock)) {}
 
 Log::~Log() = default;
+
+bool Log::can_write() const noexcept {
+  pollfd wanted{.fd = sink_->descriptor, .events = POLLOUT, .revents = 0};
+  return ::poll(&wanted, 1, 0) == 1 && (wanted.revents & POLLOUT) != 0;
+}
 
 void Log::write(Level level, std::string_view event, std::initializer_list<LogField> fields) noexcept {
   if (!enabled(level)) return;

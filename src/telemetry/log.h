@@ -38,7 +38,7 @@ struct LogField {
 // Structured log for operators: one JSON object a line, {"time","level","event",...fields}.
 // Not for calls: those have a record of their own (access_log.h).
 //
-// Threads: any. Never on the request path at info and above; debug lines may be.
+// Threads: any. A write waits for whoever reads the descriptor: on the request path ask can_write() first.
 // Secrets: every text value goes through redact() (redact.h), whatever the level.
 class Log {
  public:
@@ -49,6 +49,8 @@ class Log {
   Log& operator=(const Log&) = delete;
 
   bool enabled(Level level) const noexcept { return level >= level_; }
+  // Whether a line would be taken at once (a pipe that nobody reads does not). For threads that must not wait.
+  bool can_write() const noexcept;
   // `event` is a stable word for machines: "listener_started".
   void write(Level level, std::string_view event, std::initializer_list<LogField> fields) noexcept;
 

@@ -42,6 +42,8 @@ constexpr auto kCounters = std::to_array<Row<Counter>>({
     {C::kRefusedUpstreamFailed, "claviger_refusals_total", R"(code="upstream_failed")", kRefusalsHelp},
     {C::kRefusedUpstreamTimeout, "claviger_refusals_total", R"(code="upstream_timeout")", kRefusalsHelp},
     {C::kRefusedUnavailable, "claviger_refusals_total", R"(code="unavailable")", kRefusalsHelp},
+    {C::kAnswersBrokenOff, "claviger_answers_broken_off_total", "",
+     "Answers that an upstream did not finish; the caller's connection was reset."},
     {C::kCallerGone, "claviger_callers_gone_total", "", "Callers that left before their answer was whole."},
     {C::kUpstreamConnects, "claviger_upstream_connects_total", "", "Connections opened to upstreams."},
     {C::kUpstreamConnectsFailed, "claviger_upstream_connects_failed_total", "",

@@ -33,6 +33,7 @@ enum class Counter : std::uint8_t {
   kRefusedUpstreamFailed,
   kRefusedUpstreamTimeout,
   kRefusedUnavailable,
+  kAnswersBrokenOff,  // answers that an upstream did not finish: the caller's connection is reset
   kCallerGone,              // callers that left before their answer was whole
   kUpstreamConnects,
   kUpstreamConnectsFailed,

@@ -50,6 +50,8 @@ net::Task<void> RelayDoor::handle(http::ServerConnection& caller) {
 
 net::Task<void> RelayDoor::refuse(http::ServerConnection& caller, Error error) {
   gateway::Call call = begin(caller);
+  if (error.code() == Code::kTooLarge)
+    call.head = &caller.head();  // it was read; its body is what is refused
   co_await gateway::answer_with_problem(worker_, caller, call, error);
   gateway::record_call(worker_, call);
 }

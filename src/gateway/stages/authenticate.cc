@@ -37,26 +37,27 @@ Result<const policy::ApiKey*> check_key(std::string_view text, Call& call, Worke
   return key;
 }
 
-Result<const policy::ApiKey*> find_key(Call& call, Worker& worker) noexcept {
-  identity::BasicScratch scratch;
+Result<const policy::ApiKey*> find_key(Call& call, Worker& worker, identity::BasicScratch& scratch) noexcept {
   const auto presented = identity::find_presented_key(call.head->fields, scratch);
   if (!presented.has_value()) return presented.error();
-  auto key = check_key(presented->text, call, worker);
-  const bool decoded =
-      presented->text.data() >= scratch.data() && presented->text.data() < scratch.data() + scratch.size();
-  if (decoded) base::wipe(scratch.data(), scratch.size());
-  return key;
+  return check_key(presented->text, call, worker);
 }
 
 }  // namespace
 
 Result<void> authenticate(Call& call, Worker& worker) noexcept {
-  const auto key = find_key(call, worker);
+  identity::BasicScratch scratch;
+  const auto key = find_key(call, worker, scratch);
+  base::wipe(scratch.data(), scratch.size());  // whatever came of it
   if (!key.has_value()) {
-    if (key.error().code() == Code::kUnauthenticated)
-      worker.shared.address_cells.take(call.address_key, worker.shared.unauthenticated_rate, call.began);
+    if (key.error().code() != Code::kUnauthenticated) return key.error();
+    if (!call.limit.allowed)
+      return Error(Code::kLimited, Blame::kCaller,
+                   "too many requests with bad credentials from this address; try again later");
+    worker.shared.address_cells.take(call.address_key, worker.shared.unauthenticated_rate, call.began);
     return key.error();
   }
+  call.limit = {true, 0, 0};
   call.key = *key;
   call.principal = &call.world->policy->principal((*key)->principal);
   return ok();

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
 #include <cstring>
 
 #include "base/parse.h"
 #include "gateway/stages/stages.h"
+#include "gateway/strip_names.h"
 #include "identity/api_key.h"
 
 namespace claviger::gateway::stages {
@@ -30,6 +32,20 @@ bool contains_encoded_api_key(std::string_view target) noexcept {
   return false;
 }
 
+// Fields by which frameworks let a request be another than its request line says. Policy has matched the
+// line; what is meant by these cannot be known here.
+constexpr std::array<std::string_view, 9> kOverrides{
+    "x-http-method-override", "x-http-method", "x-method-override", "x-original-method", "x-original-url",
+    "x-original-uri",         "x-rewrite-url", "x-forwarded-uri",   "x-forwarded-prefix"};
+
+bool has_override(const http::Fields& fields) noexcept {
+  return std::any_of(fields.begin(), fields.end(), [](const http::Field& field) {
+    return field.known == http::FieldName::kOther && (field.name[0] | 0x20) == 'x' &&
+           std::any_of(kOverrides.begin(), kOverrides.end(),
+                       [&](std::string_view folded) { return equals_folded(field.name, folded); });
+  });
+}
+
 }  // namespace
 
 Result<void> normalize(Call& call, Worker&) noexcept {
@@ -38,6 +54,10 @@ Result<void> normalize(Call& call, Worker&) noexcept {
     return Error(Code::kBadRequest, Blame::kCaller,
                  "an API key stands in the URL, where it ends up in logs; send it in a header, and have this "
                  "one replaced");
+  if (has_override(call.head->fields))
+    return Error(Code::kBadRequest, Blame::kCaller,
+                 "a field overrides the method or the path (X-HTTP-Method-Override and kin); send the "
+                 "request as it is meant");
   call.path = CLV_TRY(http::check_canonical_path(call.head->path));
   call.path_is_canonical = true;
   return ok();

@@ -7,11 +7,12 @@
 // The stages of the pipeline, one file each. pipeline.cc has their order and the reasons for it.
 namespace claviger::gateway::stages {
 
-// Refuses an address that has presented too many bad credentials (kLimited).
+// Looks whether the address has presented too many bad credentials. It refuses nobody by itself: who has a good one must
+// not be locked out by whoever shares the address (a NAT, a load balancer, this machine).
 Result<void> limit_address(Call& call, Worker& worker) noexcept;
 // Refuses a path that is not canonical, and an API key in a URL (kBadRequest).
 Result<void> normalize(Call& call, Worker& worker) noexcept;
-// Finds out who is calling (kUnauthenticated, kBadRequest).
+// Finds out who is calling (kUnauthenticated, kBadRequest; kLimited instead of kUnauthenticated for a limited address).
 Result<void> authenticate(Call& call, Worker& worker) noexcept;
 // Finds the upstream by its mount (kNoUpstream, kBadRequest for an encoded slash it does not take).
 Result<void> resolve(Call& call, Worker& worker) noexcept;

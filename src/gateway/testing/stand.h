@@ -14,7 +14,7 @@ namespace claviger::gateway::testing {
 // A worker with everything around it, and a small world:
 //   upstream `api` at /api -> http://127.0.0.1:<port>/base, bearer; `legacy` at /legacy, query parameter `key`;
 //   `bare` at /bare without a credential; principal `alice` with one API key;
-//   grant: alice may GET and POST /v1/** of api (5 a minute on /v1/limited), anything of legacy and bare.
+//   grant: alice may GET, HEAD, POST and PUT /v1/** of api (5 a minute on /v1/limited), anything of legacy and bare.
 class Stand : public net::testing::LoopFixture {
  public:
   static constexpr std::string_view kSecret = "fake-credential-of-the-test-upstream";
