@@ -29,10 +29,11 @@ enum class Use : std::uintptr_t {
 
 bool contains(const char* file, const char* part) noexcept { return std::strstr(file, part) != nullptr; }
 
+// params.c copies octet parameters: the input of key derivation, raw private keys.
 Use use_by_name(const char* file) noexcept {
-  for (const char* const part :
-       {"providers/implementations/ciphers/", "providers/implementations/macs/",
-        "providers/implementations/kdfs/", "providers/implementations/rands/", "crypto/ec/ecx_key.c"}) {
+  for (const char* const part : {"providers/implementations/ciphers/", "providers/implementations/macs/",
+                                 "providers/implementations/kdfs/", "providers/implementations/rands/",
+                                 "crypto/ec/ecx_key.c", "crypto/params.c"}) {
     if (contains(file, part)) return Use::kKeys;
   }
   return contains(file, "ssl/record/ssl3_buffer.c") ? Use::kRecordBuffer : Use::kOther;

@@ -69,7 +69,7 @@ TEST(OpensslMemory, CanBeRoutedOnlyOnce) {
 TEST(OpensslMemory, PutsKeysInTheArenaAndTheRestOnTheHeap) {
   for (const char* const file :
        {kCipherFile, kMacFile, "../providers/implementations/kdfs/fake.c",
-        "../providers/implementations/rands/drbg_fake.c", "../crypto/ec/ecx_key.c"}) {
+        "../providers/implementations/rands/drbg_fake.c", "../crypto/ec/ecx_key.c", "../crypto/params.c"}) {
     void* const block = ::CRYPTO_malloc(100, file, 1);
     EXPECT_TRUE(arena.contains(block)) << file;
     ::CRYPTO_free(block, file, 2);
@@ -207,6 +207,18 @@ TEST(OpensslMemory, HoldsAChaChaKeyInTheArenaOnly) {
   EXPECT_GE(hits.inside, 2U);
   ::EVP_CIPHER_CTX_free(context);
   ::EVP_CIPHER_free(cipher);
+}
+
+TEST(OpensslMemory, HoldsAnEd25519KeyInTheArenaOnly) {
+  const KnownKey known;
+  const auto* const secret = reinterpret_cast<const unsigned char*>(known.key.reveal().data());
+  EVP_PKEY* const key = ::EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, secret, 32);
+  ASSERT_NE(key, nullptr);
+  const Hits hits = count_hits(known.inverted_key);
+  EXPECT_EQ(hits.outside, 0U);
+  EXPECT_GE(hits.inside, 2U);
+  ::EVP_PKEY_free(key);
+  EXPECT_EQ(count_hits(known.inverted_key).inside, 1U);
 }
 
 class TlsKeys

@@ -33,6 +33,21 @@ def test_the_demo_prints_a_curl_line_that_works_in_a_shell(tmp_path):
     assert status == 0
 
 
+def test_the_demo_starts_whatever_the_umask_is(tmp_path):
+    config = tmp_path / "claviger.yaml"
+    config.write_text('gateway: { listen: "127.0.0.1:0" }\nadmin: { listen: "127.0.0.1:0" }\n')
+    process = subprocess.Popen([BINARY, "serve", "--demo", "--config", config, "--data-dir", tmp_path / "demo"], cwd=tmp_path,
+                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, umask=0o002)
+    try:
+        log = Lines(process.stderr)
+        assert log.wait(lambda line: line if '"ready"' in line or process.poll() is not None else None), log.text()
+        assert process.poll() is None, log.text()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        status = process.wait(PATIENCE)
+    assert status == 0
+
+
 def test_the_demo_starts_again_on_the_same_directory(tmp_path):
     config = tmp_path / "claviger.yaml"
     config.write_text('gateway: { listen: "127.0.0.1:0" }\nadmin: { listen: "127.0.0.1:0" }\n')
