@@ -29,7 +29,7 @@ OWNERS = [
 EXTRA = {
     # The error queue is shared with libssl.
     "crypto": {"openssl/err.h"},
-    # Serial numbers of the local CA's certificates; net does not use crypto.
+    # Serial numbers of the local CA's certificates; crypto has no face for them.
     "net": {"openssl/bn.h", "openssl/rand.h"},
 }
 

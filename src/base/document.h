@@ -39,7 +39,8 @@ struct Document {
   std::vector<DocumentEntry> entries;  // kMap, in order; names are unique
 };
 
-// A pair<string, Document>, but one that may be incomplete above: for (const auto& [name, value] : map.entries)
+// A pair<string, Document>, but one that may be incomplete above:
+//   for (const auto& [name, value] : map.entries)
 struct DocumentEntry {
   std::string first;
   Document second;

@@ -141,9 +141,8 @@ TEST_P(CredentialKind, LeavesNothingWhenItCannotBeOpened) {
   std::array<char, 512> memory{};
   http::HeadWriter out(memory);
   vault::Opener opener = other.opener();
-  const Result<void> written = (*credential)->query_name().empty()
-                                   ? (*credential)->write_fields({}, out, opener)
-                                   : (*credential)->write_query(out, opener);
+  const Result<void> written = (*credential)->query_name().empty() ? (*credential)->write_fields(out, opener)
+                                                                   : (*credential)->write_query(out, opener);
   ASSERT_FALSE(written.has_value());
   const std::string right = bench_.fields_of(**credential) + bench_.query_of(**credential);
   const std::size_t start = right.find_first_of(":=") + 2;
@@ -158,7 +157,7 @@ TEST_P(CredentialKind, SaysThatItDoesNotFit) {
   http::HeadWriter out(memory);
   vault::Opener opener = bench_.opener();
   if ((*credential)->query_name().empty()) {
-    EXPECT_TRUE((*credential)->write_fields({}, out, opener).has_value());
+    EXPECT_TRUE((*credential)->write_fields(out, opener).has_value());
   } else {
     EXPECT_TRUE((*credential)->write_query(out, opener).has_value());
   }

@@ -5,8 +5,6 @@ namespace claviger::credentials {
 
 Result<void> Credential::write_query(http::HeadWriter&, vault::Opener&) const { return ok(); }
 
-Result<void> Credential::write_fields(const OutgoingRequest&, http::HeadWriter&, vault::Opener&) const {
-  return ok();
-}
+Result<void> Credential::write_fields(http::HeadWriter&, vault::Opener&) const { return ok(); }
 
 }  // namespace claviger::credentials

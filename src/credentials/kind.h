@@ -13,14 +13,6 @@
 
 namespace claviger::credentials {
 
-// The request that a credential is put on, as far as one may depend on it (signatures do).
-struct OutgoingRequest {
-  std::string_view method;
-  std::string_view host;
-  std::string_view path;   // as sent
-  std::string_view query;  // as sent, without what the credential itself adds
-};
-
 // One credential, ready for use: the bytes it puts on requests lie sealed inside, and are opened straight
 // into the outgoing head, which the relay wipes once it is sent.
 //
@@ -38,8 +30,7 @@ class Credential {
   // query_name() is not empty.
   virtual Result<void> write_query(http::HeadWriter& out, vault::Opener& opener) const;
   // Writes whole field lines.
-  virtual Result<void> write_fields(const OutgoingRequest& request, http::HeadWriter& out,
-                                    vault::Opener& opener) const;
+  virtual Result<void> write_fields(http::HeadWriter& out, vault::Opener& opener) const;
 
  protected:
   explicit Credential(std::string name) : name_(std::move(name)) {}

@@ -21,8 +21,7 @@ Result<void> StaticCredential::write_query(http::HeadWriter& out, vault::Opener&
   return open_into(out, opener);
 }
 
-Result<void> StaticCredential::write_fields(const OutgoingRequest&, http::HeadWriter& out,
-                                            vault::Opener& opener) const {
+Result<void> StaticCredential::write_fields(http::HeadWriter& out, vault::Opener& opener) const {
   if (spot_ != Spot::kField) return ok();
   out.append(target_);
   out.append(": ");

@@ -45,8 +45,7 @@ class StaticCredential final : public Credential {
     return spot_ == Spot::kQuery ? target_ : std::string_view();
   }
   Result<void> write_query(http::HeadWriter& out, vault::Opener& opener) const override;
-  Result<void> write_fields(const OutgoingRequest& request, http::HeadWriter& out,
-                            vault::Opener& opener) const override;
+  Result<void> write_fields(http::HeadWriter& out, vault::Opener& opener) const override;
 
   const vault::Sealed& sealed() const noexcept { return value_; }
 

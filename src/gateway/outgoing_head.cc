@@ -76,8 +76,7 @@ Result<void> write_outgoing_head(const Call& call, vault::Opener& opener, http::
     if (call.forward[i]) out.field(head.fields[i].name, head.fields[i].value);
   out.field("X-Request-Id", call.id());
   write_framing(head, out);
-  const credentials::OutgoingRequest request{head.method_text, authority, call.rest, head.query};
-  CLV_TRY_VOID(call.credential->write_fields(request, out, opener));
+  CLV_TRY_VOID(call.credential->write_fields(out, opener));
   out.end();
   if (!out.fits())
     return Error(Code::kHeadTooLarge, Blame::kCaller,

@@ -120,10 +120,6 @@ bool is_safe(Method method) noexcept {
          method == Method::kTrace;
 }
 
-bool is_idempotent(Method method) noexcept {
-  return is_safe(method) || method == Method::kPut || method == Method::kDelete;
-}
-
 Method method_of(std::string_view text) noexcept {
   switch (text.size()) {
     case 3:

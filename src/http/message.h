@@ -25,9 +25,8 @@ enum class Method : std::uint8_t {
   kOther
 };
 
-// Safe (RFC 9110 section 9.2.1) and idempotent (9.2.2) methods; kOther is neither.
+// Safe methods (RFC 9110 section 9.2.1); kOther is not one.
 bool is_safe(Method method) noexcept;
-bool is_idempotent(Method method) noexcept;
 Method method_of(std::string_view text) noexcept;  // case-sensitive, as RFC 9110 has it
 
 // Field names that the gateway has to know. classify() folds case; it does not fold '_' into '-'

@@ -18,8 +18,8 @@ void expand_aes_key(std::span<const std::byte> key, std::span<std::byte> schedul
 // Knows both layouts that OpenSSL has: bytes in order (AES-NI), and words in the machine's order.
 unsigned aes_schedule_at(std::span<const std::byte> memory) noexcept;
 
-// The first offset from `from` on, in steps of 4, at which aes_schedule_at() might answer; memory.size() where
-// there is none. Quick: it tries the words that are a plain sum of two others.
+// The first offset from `from` on, in steps of 4, at which aes_schedule_at() might answer; memory.size()
+// where there is none. Quick: it tries the words that are a plain sum of two others.
 std::size_t next_aes_candidate(std::span<const std::byte> memory, std::size_t from) noexcept;
 
 }  // namespace claviger::crypto::testing
