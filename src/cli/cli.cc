@@ -62,6 +62,11 @@ CLI::App& add_command(CLI::App& root, const Command& command) {
   return *app;
 }
 
+// The parser would only say that one is missing.
+bool has_command(const CLI::App& root, std::string_view name) {
+  return !root.get_subcommands([&](const CLI::App* app) { return app->get_name() == name; }).empty();
+}
+
 void complain(std::string_view what) {
   const std::string text = "claviger: " + telemetry::redact(what) + "\n";
   std::fputs(text.c_str(), stderr);
@@ -94,6 +99,11 @@ int parse_and_run(int argc, char** argv) {
     apps.push_back(&add_command(root, *command));
     ParserFlags flags(*apps.back());
     command->declare(flags);
+  }
+  if (argc > 1 && argv[1][0] != '-' && !has_command(root, argv[1])) {
+    complain("there is no command '" + std::string(argv[1]) + "'");
+    std::fputs("`claviger --help` lists what there is.\n", stderr);
+    return kWrongUsage;
   }
   try {
     root.parse(argc, argv);
