@@ -11,6 +11,7 @@
 #include <fstream>
 #include <string>
 
+// NOLINTBEGIN(concurrency-mt-unsafe): a test has one thread, and the environment is what it is about
 namespace claviger::vault {
 namespace {
 
@@ -164,3 +165,4 @@ TEST_F(SecretSource, LeavesNothingInTheArena) {
 
 }  // namespace
 }  // namespace claviger::vault
+// NOLINTEND(concurrency-mt-unsafe)

@@ -59,8 +59,10 @@ Result<std::shared_ptr<const World>> Stand::make_world(unsigned port, const std:
   resources.upstreams.push_back(upstream("api", port, auth("bearer")));
   resources.upstreams.push_back(upstream("legacy", port, auth("query", "key")));
   resources.upstreams.push_back(upstream("bare", port, auth("bearer")));
+  // NOLINTBEGIN(concurrency-mt-unsafe): tests have one thread
   ::setenv("CLAVIGER_TEST_SECRET_A", std::string(kSecret).c_str(), 1);
   ::setenv("CLAVIGER_TEST_SECRET_B", std::string(kSecret).c_str(), 1);
+  // NOLINTEND(concurrency-mt-unsafe)
   resources.credentials.push_back({{}, "api-main", "api", {}, "env:CLAVIGER_TEST_SECRET_A"});
   resources.credentials.push_back({{}, "legacy-main", "legacy", {}, "env:CLAVIGER_TEST_SECRET_B"});
   resources.principals.push_back({{}, "alice", "service", {}, false});
