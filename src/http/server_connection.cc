@@ -184,7 +184,8 @@ net::Task<bool> ServerConnection::finish_request() {
     const auto piece = co_await read_body();
     if (!piece.has_value() || (drained += piece->size()) > kDrainLimit) break;
   }
-  co_return keep_alive_&& body_.is_done() && !(stopping_ && in_.is_empty());
+  const bool goes_on = keep_alive_ && body_.is_done() && !(stopping_ && in_.is_empty());
+  co_return goes_on;
 }
 
 net::Task<void> ServerConnection::close_gracefully() {
