@@ -25,6 +25,8 @@ OWNERS = [
     (r"yaml-cpp/.*", {"server"}),
     (r"CLI/.*", {"cli"}),
     (r"spdlog/.*", {"telemetry"}),
+    (r"sqlite3\.h", {"store"}),
+    (r"boost/json(/.*|\.hpp)", {"base"}),
 ]
 EXTRA = {
     # The error queue is shared with libssl.

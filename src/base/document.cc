@@ -61,23 +61,25 @@ Error wrong_type(const Document& node, std::string_view what, std::string_view w
   return invalid_at(node.place, fmt::format("{}: {} expected, found {}", what, wanted, type_name(node.type)));
 }
 
-// A key as it may stand in a message: it came from outside.
-std::string shown(std::string_view key) {
-  constexpr std::size_t kShown = 64;
-  std::string text(key.substr(0, kShown));
-  std::ranges::replace_if(text, [](char c) { return c < ' ' || c > '~'; }, '?');
-  return key.size() > kShown ? text + "..." : text;
-}
-
 }  // namespace
 
 std::string format_place(const Place& place) {
-  const std::string_view file = place.file ? std::string_view(*place.file) : std::string_view("<unknown>");
-  return place.line == 0 ? std::string(file) : fmt::format("{}:{}", file, place.line);
+  const std::string_view file = place.file ? std::string_view(*place.file) : std::string_view();
+  if (place.line == 0) return std::string(file);
+  return file.empty() ? fmt::format("line {}", place.line) : fmt::format("{}:{}", file, place.line);
+}
+
+std::string printable_name(std::string_view name) {
+  constexpr std::size_t kShown = 64;
+  std::string text(name.substr(0, kShown));
+  std::ranges::replace_if(text, [](char c) { return c < ' ' || c > '~'; }, '?');
+  return name.size() > kShown ? text + "..." : text;
 }
 
 Error invalid_at(const Place& place, std::string_view what) {
-  return Error::formatted(Code::kInvalid, Blame::kOperator, fmt::format("{}: {}", format_place(place), what));
+  const std::string where = format_place(place);
+  std::string text = where.empty() ? std::string(what) : fmt::format("{}: {}", where, what);
+  return Error::formatted(Code::kInvalid, Blame::kOperator, std::move(text));
 }
 
 Result<ObjectReader> ObjectReader::of(const Document& node, std::string what) {
@@ -137,7 +139,7 @@ Result<void> ObjectReader::finish() const {
     if (std::ranges::find(known_, name) != known_.end()) continue;
     const std::string_view meant = nearest(name, known_);
     const std::string hint = meant.empty() ? std::string() : fmt::format("; did you mean '{}'?", meant);
-    return invalid_at(value.place, fmt::format("{}: unknown key '{}'{}", what_, shown(name), hint));
+    return invalid_at(value.place, fmt::format("{}: unknown key '{}'{}", what_, printable_name(name), hint));
   }
   return ok();
 }

@@ -24,8 +24,11 @@ struct Place {
   std::uint32_t line = 0;  // counted from 1; 0 where unknown
 };
 
-// "grants.yaml:12".
+// "grants.yaml:12"; "line 12" without a file; empty where neither is known.
 std::string format_place(const Place& place);
+
+// A field's name as it may stand in a message, where it comes from outside: cut to 64 bytes, printable ASCII.
+std::string printable_name(std::string_view name);
 
 struct DocumentEntry;
 
@@ -35,7 +38,7 @@ struct Document {
   Place place;
   std::string scalar;  // text as written, unquoted
   bool quoted = false;  // a quoted scalar is a string, never a number or boolean
-  std::vector<Document> items;         // kList
+  std::vector<Document> items;  // kList
   std::vector<DocumentEntry> entries;  // kMap, in order; names are unique
 };
 
@@ -46,7 +49,7 @@ struct DocumentEntry {
   Document second;
 };
 
-// kInvalid, blame operator, "<file>:<line>: <what>".
+// kInvalid, blame operator, "<place>: <what>"; `what` alone where the place is unknown.
 Error invalid_at(const Place& place, std::string_view what);
 
 // Reads a map field by field. Every accessor marks its field as known; finish() refuses the rest by

@@ -25,10 +25,17 @@ Document null() { return {.place = {kFile, 1}}; }
 
 ObjectReader reader_of(const Document& node) { return *ObjectReader::of(node, "grant"); }
 
-TEST(Place, NamesFileAndLine) {
+TEST(Place, NamesFileAndLineAsFarAsTheyAreKnown) {
   EXPECT_EQ(format_place({kFile, 12}), "grants.yaml:12");
   EXPECT_EQ(format_place({kFile, 0}), "grants.yaml");
-  EXPECT_EQ(format_place({}), "<unknown>");
+  EXPECT_EQ(format_place({nullptr, 12}), "line 12");
+  EXPECT_EQ(format_place({}), "");
+}
+
+TEST(Place, LeavesNothingInAnErrorWhereItIsUnknown) {
+  EXPECT_EQ(invalid_at({}, "no").what(), "no");
+  EXPECT_EQ(invalid_at({std::make_shared<const std::string>(), 0}, "no").what(), "no");
+  EXPECT_EQ(invalid_at({nullptr, 3}, "no").what(), "line 3: no");
 }
 
 TEST(Place, StartsTheErrorAndBlamesTheOperator) {

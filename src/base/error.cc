@@ -47,6 +47,12 @@ std::string_view code_name(Code code) noexcept {
       return "upstream_timeout";
     case Code::kUnavailable:
       return "unavailable";
+    case Code::kNoResource:
+      return "not_found";
+    case Code::kConflict:
+      return "conflict";
+    case Code::kMethodNotAllowed:
+      return "method_not_allowed";
     case Code::kInvalid:
       return "invalid";
     case Code::kNotFound:

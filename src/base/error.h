@@ -22,6 +22,9 @@ enum class Code : std::uint8_t {
   kUpstreamFailed,   // unreachable, or its TLS or protocol is wrong
   kUpstreamTimeout,  // too slow
   kUnavailable,      // a dependency of the gateway is down or full
+  kNoResource,       // management: no such resource
+  kConflict,         // management: it was changed by somebody else, or is there already, or is needed by others
+  kMethodNotAllowed, // management: the path is there, and takes other methods
 
   kInvalid,    // configuration, resource or argument is wrong; `what` names the place
   kNotFound,   // a file or record does not exist

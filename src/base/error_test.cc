@@ -47,10 +47,12 @@ TEST(Error, NamesEveryCodeInTheWordsOfTheInterface) {
   for (int code = 0; code <= static_cast<int>(Code::kInternal); ++code) {
     names.insert(code_name(static_cast<Code>(code)));
   }
-  EXPECT_EQ(names.size(), 17U);  // eighteen codes; heads and bodies share "too_large"
+  EXPECT_EQ(names.size(), 19U);  // of twenty-one codes: "too_large" and "not_found" are shared
   EXPECT_FALSE(names.contains(""));
   EXPECT_EQ(code_name(Code::kHeadTooLarge), "too_large");
   EXPECT_EQ(code_name(Code::kUpstreamFailed), "upstream_failed");
+  EXPECT_EQ(code_name(Code::kNoResource), "not_found");
+  EXPECT_EQ(code_name(Code::kConflict), "conflict");
 }
 
 Result<int> half(int number) {

@@ -46,12 +46,13 @@ void append_member(HeadWriter& out, std::string_view name, std::string_view valu
   out.append('"');
 }
 
-bool is_for_callers(Code code) noexcept { return code <= Code::kUnavailable; }
+bool is_for_callers(Code code) noexcept { return code <= Code::kMethodNotAllowed; }
 
 // What an error says about the inside (a library, the operator's files) is for the log alone.
-std::string_view detail_of(const Error& error, const ProblemKind& kind) noexcept {
+std::string_view detail_of(const Error& error, const ProblemKind& kind, bool for_operator) noexcept {
   const bool outside = error.blame() == Blame::kCaller || error.blame() == Blame::kUpstream;
-  return is_for_callers(error.code()) && outside && !error.what().empty() ? error.what() : kind.title;
+  const bool shown = for_operator || (is_for_callers(error.code()) && outside);
+  return shown && !error.what().empty() ? error.what() : kind.title;
 }
 
 void write_body(HeadWriter& out, const ProblemKind& kind, std::string_view detail,
@@ -102,6 +103,12 @@ ProblemKind problem_kind(Code code) noexcept {
       return {502, "upstream_failed", "The upstream could not be reached or broke its protocol"};
     case Code::kUpstreamTimeout:
       return {504, "upstream_timeout", "The upstream took too long"};
+    case Code::kNoResource:
+      return {404, "not_found", "There is no such resource"};
+    case Code::kConflict:
+      return {409, "conflict", "The resource is not in the state that this expects"};
+    case Code::kMethodNotAllowed:
+      return {405, "method_not_allowed", "This path does not take that method"};
     case Code::kUnavailable:
     // The rest has no name for callers: something failed inside, and the gateway fails closed.
     case Code::kInvalid:
@@ -121,7 +128,7 @@ void write_problem(HeadWriter& out, const Error& error, std::string_view request
   const ProblemKind kind = problem_kind(error.code());
   std::array<char, kMaxBody> buffer;
   HeadWriter body(buffer);
-  write_body(body, kind, detail_of(error, kind), request_id);
+  write_body(body, kind, detail_of(error, kind, extras.for_operator), request_id);
 
   out.status_line(kind.status, {});
   out.field("Date", date);
@@ -133,6 +140,7 @@ void write_problem(HeadWriter& out, const Error& error, std::string_view request
   if (extras.retry_after_seconds > 0) out.field("Retry-After", extras.retry_after_seconds);
   if (!extras.rate_limit.empty()) out.field("RateLimit", extras.rate_limit);
   if (!extras.rate_limit_policy.empty()) out.field("RateLimit-Policy", extras.rate_limit_policy);
+  if (!extras.allow.empty()) out.field("Allow", extras.allow);
   // A 401 needs a challenge whatever the listener takes (RFC 9110 section 11.6.1).
   if (extras.challenge || kind.status == 401) write_challenge(out, extras.challenge);
   if (extras.close) out.field("Connection", "close");

@@ -23,16 +23,18 @@ struct ProblemExtras {
   std::uint32_t retry_after_seconds = 0;  // 0: no Retry-After
   std::string_view rate_limit;            // value of RateLimit, empty for none
   std::string_view rate_limit_policy;     // value of RateLimit-Policy
+  std::string_view allow;                 // value of Allow (405)
   bool challenge = false;                 // WWW-Authenticate (401 on listeners that take Basic)
   bool close = false;                     // Connection: close
   bool head_only = false;                 // answer to HEAD: the head of what GET would get
+  bool for_operator = false;              // whoever reads this runs the gateway: every detail is shown
   bool tls = true;                        // HSTS only makes sense over TLS (RFC 6797 section 7.2)
 };
 
 // Writes a whole answer: status line, X-Claviger-Error, X-Request-Id, security headers, Date, problem+json
 // (RFC 9457: type, title, status, detail, code, request_id). Text is JSON-escaped; the
 // gateway's inner details never appear: only Error::what() of blame caller and upstream is shown, others get
-// the title.
+// the title, unless the answer is for an operator.
 void write_problem(HeadWriter& out, const Error& error, std::string_view request_id, std::string_view date,
                    const ProblemExtras& extras) noexcept;
 

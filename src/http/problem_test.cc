@@ -44,6 +44,9 @@ TEST(Problem, MapsEveryCodeAsTheInterfaceSays) {
   EXPECT_EQ(line(Code::kUpstreamFailed), "502 upstream_failed");
   EXPECT_EQ(line(Code::kUpstreamTimeout), "504 upstream_timeout");
   EXPECT_EQ(line(Code::kUnavailable), "503 unavailable");
+  EXPECT_EQ(line(Code::kNoResource), "404 not_found");
+  EXPECT_EQ(line(Code::kConflict), "409 conflict");
+  EXPECT_EQ(line(Code::kMethodNotAllowed), "405 method_not_allowed");
   for (const Code inner : {Code::kInvalid, Code::kNotFound, Code::kIo, Code::kClosed, Code::kTimeout,
                            Code::kCancelled, Code::kInternal}) {
     EXPECT_EQ(line(inner), "503 unavailable") << "the gateway fails closed";
@@ -95,6 +98,17 @@ TEST(Problem, ShowsDetailsOfCallersAndUpstreamsOnly) {
     EXPECT_THAT(answer, HasSubstr("\"detail\":\"The gateway cannot answer at the moment\""));
   }
   EXPECT_THAT(write(Error(Code::kIo, Blame::kUpstream, "inner workings")), Not(HasSubstr("inner workings")));
+}
+
+TEST(Problem, ShowsAnOperatorEveryDetail) {
+  EXPECT_THAT(write(Error(Code::kIo, Blame::kGateway, "the disk is full"), {.for_operator = true}),
+              HasSubstr("\"detail\":\"the disk is full\",\"code\":\"unavailable\""));
+}
+
+TEST(Problem, NamesTheMethodsThatAPathTakes) {
+  const Error error(Code::kMethodNotAllowed, Blame::kCaller, "no");
+  EXPECT_THAT(write(error, {.allow = "GET, HEAD"}), HasSubstr("\r\nAllow: GET, HEAD\r\n"));
+  EXPECT_THAT(write(error), Not(HasSubstr("Allow:")));
 }
 
 TEST(Problem, EscapesText) {
