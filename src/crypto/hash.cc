@@ -3,13 +3,16 @@
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 
 #include <cstdint>
+#include <utility>
 
 #include "base/check.h"
+#include "crypto/openssl_memory.h"
 
 namespace claviger::crypto {
 namespace {
@@ -56,6 +59,47 @@ OSSL_PARAM digest_name() noexcept {
   return ::OSSL_PARAM_construct_utf8_string(OSSL_ALG_PARAM_DIGEST, name, sizeof(name) - 1);
 }
 
+std::array<std::byte, 8> length_of(std::string_view part) noexcept {
+  std::array<std::byte, 8> length;
+  for (std::size_t i = 0; i < length.size(); ++i)
+    length[i] = static_cast<std::byte>(part.size() >> (56 - 8 * i) & 0xff);
+  return length;
+}
+
+// An empty key must still be a pointer, else OpenSSL takes it for "the key of before".
+bool set_key(EVP_MAC_CTX* context, std::span<const std::byte> key) noexcept {
+  static constexpr unsigned char kNothing = 0;
+  const OSSL_PARAM parameters[] = {digest_name(), ::OSSL_PARAM_construct_end()};
+  const auto* const start = key.empty() ? &kNothing : reinterpret_cast<const unsigned char*>(key.data());
+  return ::EVP_MAC_init(context, start, key.size(), parameters) == 1;
+}
+
+bool begin_anew(EVP_MAC_CTX* context) noexcept { return ::EVP_MAC_init(context, nullptr, 0, nullptr) == 1; }
+
+bool add(EVP_MAC_CTX* context, std::span<const std::byte> data) noexcept {
+  return ::EVP_MAC_update(context, reinterpret_cast<const unsigned char*>(data.data()), data.size()) == 1;
+}
+
+bool end(EVP_MAC_CTX* context, Sha256Digest& digest) noexcept {
+  std::size_t size = 0;
+  return ::EVP_MAC_final(context, reinterpret_cast<unsigned char*>(digest.data()), &size, digest.size()) ==
+             1 &&
+         size == digest.size();
+}
+
+// OpenSSL copies keyed states as it goes: into the arena, or, when that is spent, over the heap, where they are wiped.
+// What has a result at any rate cannot fail for memory that others took.
+template <class Compute>
+void compute_in_arena(Compute compute) noexcept {
+  const auto in_arena = [&] {
+    const ArenaScope scope;
+    return compute();
+  };
+  if (in_arena()) return;
+  ::ERR_clear_error();
+  CLV_CHECK(compute());
+}
+
 }  // namespace
 
 // Copying an initialised context is the cheapest way to begin anew that OpenSSL 3.0 has: initialising
@@ -94,10 +138,7 @@ Sha256Digest Sha256::digest(std::string_view text) noexcept { return digest(std:
 Sha256Digest Sha256::digest_parts(std::span<const std::string_view> parts) noexcept {
   context_->begin();
   for (const std::string_view part : parts) {
-    std::array<std::byte, 8> length;
-    for (std::size_t i = 0; i < length.size(); ++i)
-      length[i] = static_cast<std::byte>(part.size() >> (56 - 8 * i) & 0xff);
-    context_->add(length);
+    context_->add(length_of(part));
     context_->add(std::as_bytes(std::span(part)));
   }
   return context_->end();
@@ -107,21 +148,54 @@ bool equal_constant_time(std::span<const std::byte> a, std::span<const std::byte
   return a.size() == b.size() && ::CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
 }
 
-Sha256Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> data) noexcept {
-  const MacContext context(::EVP_MAC_CTX_new(hmac()));
-  const OSSL_PARAM parameters[] = {digest_name(), ::OSSL_PARAM_construct_end()};
-  static constexpr unsigned char kNothing = 0;
-  // An empty key must still be a pointer, else OpenSSL takes it for "the key of before".
-  const unsigned char* const key_start =
-      key.empty() ? &kNothing : reinterpret_cast<const unsigned char*>(key.data());
-  CLV_CHECK(context && ::EVP_MAC_init(context.get(), key_start, key.size(), parameters) == 1);
-  CLV_CHECK(
-      ::EVP_MAC_update(context.get(), reinterpret_cast<const unsigned char*>(data.data()), data.size()) == 1);
+struct HmacSha256::Contexts {
+  MacContext keyed;
+};
+
+HmacSha256::HmacSha256(std::unique_ptr<Contexts> contexts) noexcept : contexts_(std::move(contexts)) {}
+HmacSha256::~HmacSha256() = default;
+HmacSha256::HmacSha256(HmacSha256&&) noexcept = default;
+HmacSha256& HmacSha256::operator=(HmacSha256&&) noexcept = default;
+
+Result<HmacSha256> HmacSha256::create(std::span<const std::byte> key) {
+  EVP_MAC* const algorithm = hmac();  // these two outside the scope: they stay, and are no secret
+  sha256();
+  auto contexts = std::make_unique<Contexts>();
+  const ArenaScope scope;
+  contexts->keyed.reset(::EVP_MAC_CTX_new(algorithm));
+  if (contexts->keyed && set_key(contexts->keyed.get(), key)) return HmacSha256(std::move(contexts));
+  ::ERR_clear_error();
+  return Error(Code::kUnavailable, Blame::kOperator,
+               "no secret memory left for a key (raise RLIMIT_MEMLOCK)");
+}
+
+Sha256Digest HmacSha256::mac(std::span<const std::byte> data) noexcept {
+  EVP_MAC_CTX* const context = contexts_->keyed.get();
   Sha256Digest digest;
-  std::size_t size = 0;
-  CLV_CHECK(::EVP_MAC_final(context.get(), reinterpret_cast<unsigned char*>(digest.data()), &size,
-                            digest.size()) == 1);
-  CLV_CHECK(size == digest.size());
+  compute_in_arena([&] { return begin_anew(context) && add(context, data) && end(context, digest); });
+  return digest;
+}
+
+Sha256Digest HmacSha256::mac_parts(std::span<const std::string_view> parts) noexcept {
+  EVP_MAC_CTX* const context = contexts_->keyed.get();
+  Sha256Digest digest;
+  compute_in_arena([&] {
+    bool good = begin_anew(context);
+    for (const std::string_view part : parts)
+      good = good && add(context, length_of(part)) && add(context, std::as_bytes(std::span(part)));
+    return good && end(context, digest);
+  });
+  return digest;
+}
+
+Sha256Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> data) noexcept {
+  EVP_MAC* const algorithm = hmac();
+  sha256();
+  Sha256Digest digest;
+  compute_in_arena([&] {
+    const MacContext context(::EVP_MAC_CTX_new(algorithm));
+    return context && set_key(context.get(), key) && add(context.get(), data) && end(context.get(), digest);
+  });
   return digest;
 }
 
@@ -129,12 +203,17 @@ void hkdf_sha256(std::span<const std::byte> key, std::span<const std::byte> salt
                  std::span<std::byte> out) noexcept {
   CLV_CHECK(out.size() <= 255 * sizeof(Sha256Digest));
   if (out.empty()) return;
-  const KdfContext context(::EVP_KDF_CTX_new(hkdf()));
+  EVP_KDF* const algorithm = hkdf();
+  hmac();
+  sha256();
   const OSSL_PARAM parameters[] = {
       digest_name(), octets(OSSL_KDF_PARAM_KEY, key), octets(OSSL_KDF_PARAM_SALT, salt),
       octets(OSSL_KDF_PARAM_INFO, std::as_bytes(std::span(info))), ::OSSL_PARAM_construct_end()};
-  CLV_CHECK(context && ::EVP_KDF_derive(context.get(), reinterpret_cast<unsigned char*>(out.data()),
-                                        out.size(), parameters) == 1);
+  compute_in_arena([&] {
+    const KdfContext context(::EVP_KDF_CTX_new(algorithm));
+    return context && ::EVP_KDF_derive(context.get(), reinterpret_cast<unsigned char*>(out.data()),
+                                       out.size(), parameters) == 1;
+  });
 }
 
 }  // namespace claviger::crypto

@@ -7,6 +7,8 @@
 #include <span>
 #include <string_view>
 
+#include "base/result.h"
+
 namespace claviger::crypto {
 
 using Sha256Digest = std::array<std::byte, 32>;
@@ -34,7 +36,28 @@ class Sha256 {
 // Time depends on the size alone. False when sizes differ.
 bool equal_constant_time(std::span<const std::byte> a, std::span<const std::byte> b) noexcept;
 
-// HMAC-SHA-256 (RFC 2104, FIPS 198-1).
+// HMAC-SHA-256 (RFC 2104, FIPS 198-1) under a key that is kept.
+// Threads: one at a time. Secrets: what was made of the key lies in the arena (route_openssl_memory must be in place); the
+// caller wipes the key.
+class HmacSha256 {
+ public:
+  // Any size. kUnavailable when the arena is spent.
+  static Result<HmacSha256> create(std::span<const std::byte> key);
+  ~HmacSha256();
+  HmacSha256(HmacSha256&&) noexcept;
+  HmacSha256& operator=(HmacSha256&&) noexcept;
+
+  Sha256Digest mac(std::span<const std::byte> data) noexcept;
+  // As Sha256::digest_parts().
+  Sha256Digest mac_parts(std::span<const std::string_view> parts) noexcept;
+
+ private:
+  struct Contexts;
+  explicit HmacSha256(std::unique_ptr<Contexts> contexts) noexcept;
+  std::unique_ptr<Contexts> contexts_;
+};
+
+// The same at once.
 Sha256Digest hmac_sha256(std::span<const std::byte> key, std::span<const std::byte> data) noexcept;
 
 // HKDF-SHA-256 (RFC 5869), extract and expand. Requires: out.size() <= 255 * 32.

@@ -95,6 +95,34 @@ TEST(HmacSha256, AgreesWithRfc4231) {
       "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2");
 }
 
+// RFC 4231 again, and more than once.
+TEST(HmacSha256, KeepsItsKey) {
+  const std::vector long_key(131, std::byte{0xaa});
+  HmacSha256 kept = *HmacSha256::create(bytes_of("Jefe"));
+  HmacSha256 other = *HmacSha256::create(long_key);
+  HmacSha256 keyless = *HmacSha256::create({});
+  for (int round = 0; round < 3; ++round) {
+    for (const std::string_view data : {"what do ya want for nothing?", "", "x"}) {
+      EXPECT_EQ(kept.mac(bytes_of(data)), hmac_sha256(bytes_of("Jefe"), bytes_of(data)));
+      EXPECT_EQ(other.mac(bytes_of(data)), hmac_sha256(long_key, bytes_of(data)));
+      EXPECT_EQ(keyless.mac(bytes_of(data)), hmac_sha256({}, bytes_of(data)));
+    }
+  }
+  HmacSha256 moved = std::move(kept);
+  EXPECT_EQ(base::format_hex(moved.mac(bytes_of("what do ya want for nothing?"))),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+}
+
+TEST(HmacSha256, TellsListsOfPartsApart) {
+  HmacSha256 kept = *HmacSha256::create(bytes_of("key"));
+  const auto mac = [&](std::vector<std::string_view> parts) { return kept.mac_parts(parts); };
+  EXPECT_NE(mac({"ab", "c"}), mac({"a", "bc"}));
+  EXPECT_NE(mac({"ab", ""}), mac({"ab"}));
+  EXPECT_NE(mac({""}), mac({}));
+  using std::string_view_literals::operator""sv;
+  EXPECT_EQ(mac({"ab", "c"}), kept.mac(bytes_of("\0\0\0\0\0\0\0\2ab\0\0\0\0\0\0\0\1c"sv)));
+}
+
 TEST(HmacSha256, TakesAnEmptyKeyAndNoData) {
   EXPECT_EQ(hmac({}, {}), "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
