@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/secret_bytes.h"
+#include "crypto/ed25519.h"
+#include "crypto/hash.h"
+#include "vault/master_key.h"
+
+namespace claviger::vault {
+
+// Whose secret it is, and where it may go: the associated data of its envelope. An envelope opens for exactly the
+// binding it was sealed for.
+struct Binding {
+  std::string_view kind;  // of the record: "credential"
+  std::string_view name;
+  std::uint64_t id = 0;  // of the record: a name that is used again is another one
+  std::uint32_t version = 0;  // of the secret
+  std::string_view
+      destination;  // digest of everything that decides where it goes (gateway::destination_digest)
+};
+
+using Envelope = std::vector<std::byte>;  // docs/formats/vault.md
+
+enum class MacPurpose : std::uint8_t { kRecord, kRegister };
+
+// Everything that is done with long-lived keys, behind one narrow interface, so that it can later live in a process of
+// its own with no network and no parser.
+//
+// Threads: any; calls take turns. Secrets: keys never leave it; a secret leaves it by open() alone.
+class KeyHolder {
+ public:
+  static constexpr std::size_t kMaxSecret = std::size_t{64} << 10;
+
+  virtual ~KeyHolder() = default;
+
+  virtual std::string_view master_key_id() const noexcept = 0;
+  // A data key of its own for each secret (AES-256-GCM), wrapped by the master key. kInvalid over kMaxSecret;
+  // kUnavailable when the arena is spent.
+  virtual Result<Envelope> seal(std::span<const std::byte> secret, const Binding& binding) = 0;
+  // kInternal when it was altered, or sealed for another binding or by another master key; never says more.
+  // kUnavailable as above.
+  virtual Result<base::SecretBytes> open(std::span<const std::byte> envelope, const Binding& binding) = 0;
+  // HMAC-SHA-256 under the key of that purpose, over the parts with their lengths.
+  virtual crypto::Sha256Digest mac(MacPurpose purpose, std::span<const std::string_view> parts) = 0;
+  // For checkpoints of the audit log.
+  virtual crypto::Ed25519Signature sign(std::span<const std::byte> message) = 0;
+  virtual crypto::Ed25519PublicKey signing_key() const noexcept = 0;
+};
+
+// The keys that are not the master key (record MACs, register, signing), random, wrapped by it. Lies in the store's
+// meta, so that the master key can change without touching a record.
+using Keyring = std::vector<std::byte>;
+Result<Keyring> make_keyring(const MasterKey& master);
+// The id of the master key that a keyring was wrapped by, as 16 hex digits. kInvalid when it is none.
+Result<std::string> keyring_master_id(std::span<const std::byte> keyring);
+
+// In this process. kInvalid for the wrong master key: `what` names the key id that is wanted and the one that was given;
+// kInternal when the keyring was altered. The arena outlives it.
+Result<std::unique_ptr<KeyHolder>> open_key_holder(MasterKey master, std::span<const std::byte> keyring,
+                                                   base::SecretArena& arena);
+
+}  // namespace claviger::vault

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vault/master_key.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "base/parse.h"
+#include "crypto/encode.h"
+#include "crypto/hash.h"
+#include "crypto/random.h"
+#include "vault/source.h"
+
+namespace claviger::vault {
+namespace {
+
+constexpr std::string_view kFile = "file:";
+constexpr std::string_view kForm = "clv-master-key-1:";
+constexpr std::string_view kIdLabel = "claviger master key id 1";
+constexpr std::size_t kEncodedSize = crypto::base64_size(MasterKey::kSize);
+
+Error not_a_master_key() {
+  return {Code::kInvalid, Blame::kOperator,
+          "is no master key: that is one line, \"clv-master-key-1:\" and 32 bytes in base64"};
+}
+
+std::string id_of(std::span<const std::byte> key) {
+  std::array<std::byte, 8> id;
+  crypto::hkdf_sha256(key, {}, kIdLabel, id);
+  return base::format_hex(id);
+}
+
+bool is_missing_file(std::string_view from) noexcept {
+  struct stat status{};
+  return from.starts_with(kFile) && ::stat(std::string(from.substr(kFile.size())).c_str(), &status) != 0 &&
+         errno == ENOENT;
+}
+
+Error io_error(std::string_view path) {
+  return Error::from_errno(Code::kIo, Blame::kOperator, "master key file " + std::string(path), errno);
+}
+
+// A file of this call's own making, which goes again unless it is kept.
+class NewFile {
+ public:
+  explicit NewFile(const std::string& path) noexcept
+      : path_(path), fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)) {}
+  ~NewFile() {
+    if (fd_ < 0) return;
+    ::close(fd_);
+    if (!kept_) ::unlink(path_.c_str());
+  }
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+
+  int number() const noexcept { return fd_; }
+  void keep() noexcept { kept_ = true; }
+
+ private:
+  const std::string& path_;
+  int fd_;
+  bool kept_ = false;
+};
+
+Result<void> write_all(int fd, std::span<const std::byte> bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return io_error(path);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return ok();
+}
+
+// Makes the name durable; the file's own sync does not.
+Result<void> sync_directory_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return io_error(path);
+  const bool synced = ::fsync(fd) == 0;
+  const Error error = io_error(path);
+  ::close(fd);
+  if (!synced) return error;
+  return ok();
+}
+
+// The mode again by fchmod(), since a umask may have taken the owner's own rights off.
+Result<void> write_new_file(const std::string& path, std::span<const std::byte> content) {
+  NewFile file(path);
+  if (file.number() < 0 && errno == EEXIST) {
+    return Error::formatted(Code::kConflict, Blame::kOperator,
+                            "master key file " + path + " is there already, and is never overwritten");
+  }
+  if (file.number() < 0 || ::fchmod(file.number(), 0600) != 0) return io_error(path);
+  CLV_TRY_VOID(write_all(file.number(), content, path));
+  if (::fsync(file.number()) != 0) return io_error(path);
+  CLV_TRY_VOID(sync_directory_of(path));
+  file.keep();
+  return ok();
+}
+
+}  // namespace
+
+MasterKey::MasterKey(base::SecretArena& arena, base::SecretBytes key)
+    : arena_(&arena), key_(std::move(key)), id_(id_of(key_.reveal())) {}
+
+Result<MasterKey> MasterKey::read(std::string_view from, SecretSources& sources, base::SecretArena& arena) {
+  if (const auto known = SecretSources::check(from); !known.has_value())
+    return known.error().within("master key");
+  auto line = sources.read(from);
+  if (!line.has_value() && is_missing_file(from)) {
+    return Error::formatted(Code::kNotFound, Blame::kOperator,
+                            "master key: there is no file " + std::string(from.substr(kFile.size())) +
+                                "; `claviger init` makes one");
+  }
+  if (!line.has_value()) return line.error().within("master key");
+  auto key = parse(line->reveal_text(), arena);
+  // What is known to be a source's name may be said, the secret may not.
+  if (!key.has_value() && key.error().code() == Code::kInvalid) return key.error().within(from);
+  return key;
+}
+
+Result<MasterKey> MasterKey::parse(std::string_view line, base::SecretArena& arena) {
+  if (!line.starts_with(kForm) || line.size() != kForm.size() + kEncodedSize) return not_a_master_key();
+  base::SecretBytes key = CLV_TRY(base::SecretBytes::allocate(arena, kEncodedSize / 4 * 3));
+  const crypto::Decoded decoded = crypto::base64_decode(line.substr(kForm.size()), key.reveal());
+  if (!decoded.valid || decoded.size != kSize) return not_a_master_key();
+  key.shrink(kSize);
+  return MasterKey(arena, std::move(key));
+}
+
+Result<MasterKey> MasterKey::create_file(const std::string& path, base::SecretArena& arena) {
+  base::SecretBytes key = CLV_TRY(base::SecretBytes::allocate(arena, kSize));
+  crypto::random_secret(key.reveal());
+  base::SecretBytes line = CLV_TRY(base::SecretBytes::allocate(arena, kForm.size() + kEncodedSize + 1));
+  const std::span<char> text(reinterpret_cast<char*>(line.reveal().data()), line.size());
+  std::ranges::copy(kForm, text.begin());
+  crypto::base64_encode(key.reveal(), text.subspan(kForm.size(), kEncodedSize));
+  text.back() = '\n';
+  CLV_TRY_VOID(write_new_file(path, line.reveal()));
+  return MasterKey(arena, std::move(key));
+}
+
+}  // namespace claviger::vault
