@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "identity/api_key.h"
 #include "policy/field_readers.h"
+#include "policy/grant_names.h"
 #include "policy/upstream_resource.h"
 
 namespace claviger::policy {
@@ -58,6 +59,12 @@ Result<std::string> parse_role(std::string_view text) {
   return Error(Code::kInvalid, Blame::kOperator, "a role is 1 to 64 of a-z, 0-9, '-', '_' and '.'");
 }
 
+Result<Management> read_management(ObjectReader& reader) {
+  const std::string word = CLV_TRY(one_of(reader, "management", {"none", "read", "admin"}, "none"));
+  if (word == "admin") return Management::kAdmin;
+  return word == "read" ? Management::kRead : Management::kNone;
+}
+
 Result<PrincipalResource> read_principal(const Document& document) {
   ObjectReader reader = CLV_TRY(ObjectReader::of(document, "principal"));
   PrincipalResource principal;
@@ -67,6 +74,7 @@ Result<PrincipalResource> read_principal(const Document& document) {
   principal.type = CLV_TRY(one_of(reader, "type", {"service", "agent", "user"}, "service"));
   principal.roles = CLV_TRY(optional_list<std::string>(reader, "roles", &parse_role));
   principal.disabled = CLV_TRY(reader.boolean_or("disabled", false));
+  principal.management = CLV_TRY(read_management(reader));
   CLV_TRY_VOID(reader.finish());
   if (principal.roles.size() > kMaxRoles)
     return invalid_at(principal.place, "a principal has at most 32 roles");
@@ -124,12 +132,42 @@ Result<std::string> parse_method(std::string_view text) {
   return std::string(text);
 }
 
+// A grant that got its name from made_up_name() may be written down with it, so that what management shows can be
+// applied again. No other name holds a ':'.
+bool is_made_up_name(const GrantResource& grant) {
+  const std::string base = made_up_name(grant);
+  if (!grant.name.starts_with(base)) return false;
+  const std::string_view rest = std::string_view(grant.name).substr(base.size());
+  if (rest.empty()) return true;
+  const auto count = base::parse_decimal(rest.substr(1), UINT32_MAX);
+  return rest.front() == ':' && count.has_value() && *count >= 2;
+}
+
+Result<void> check_grant_name(const GrantResource& grant, const Document* node) {
+  if (node == nullptr || base::is_resource_name(grant.name) || is_made_up_name(grant)) return ok();
+  return invalid_at(node->place,
+                    "name is 1 to 64 of a-z, 0-9, '-', '_' and '.', and begins with a letter or digit");
+}
+
+// The value of an optional field, read by `parse`.
+template <class T>
+Result<std::optional<T>> optional_parsed(ObjectReader& reader, std::string_view key,
+                                         Result<T> (*parse)(std::string_view)) {
+  const Document* node = reader.find(key);
+  if (node == nullptr) return std::optional<T>();
+  const std::string text = CLV_TRY(base::read_string(*node, key));
+  const Result<T> parsed = parse(text);
+  if (!parsed.has_value()) return invalid_at(node->place, parsed.error().what());
+  return std::optional<T>(*parsed);
+}
+
 Result<GrantResource> read_grant(const Document& document) {
   ObjectReader reader = CLV_TRY(ObjectReader::of(document, "grant"));
   GrantResource grant;
   grant.place = document.place;
   CLV_TRY_VOID(reader.required("kind"));
-  grant.name = CLV_TRY(optional_name(reader, "name"));
+  const Document* name = reader.find("name");
+  if (name != nullptr) grant.name = CLV_TRY(base::read_string(*name, "name"));
   grant.principal = CLV_TRY(optional_name(reader, "principal"));
   grant.role = CLV_TRY(optional_name(reader, "role"));
   grant.upstream = CLV_TRY(required_name(reader, "upstream"));
@@ -137,46 +175,73 @@ Result<GrantResource> read_grant(const Document& document) {
   grant.methods = CLV_TRY(optional_list<std::string>(reader, "methods", &parse_method));
   CLV_TRY_VOID(refuse_empty_list(reader, "paths"));
   grant.paths = CLV_TRY(optional_list<Glob>(reader, "paths", &Glob::parse));
-  if (const Document* rate = reader.find("rate"); rate != nullptr) {
-    const std::string text = CLV_TRY(base::read_string(*rate, "rate"));
-    const auto parsed = parse_rate(text);
-    if (!parsed.has_value()) return invalid_at(rate->place, parsed.error().what());
-    grant.rate = *parsed;
-  }
+  grant.rate = CLV_TRY(optional_parsed(reader, "rate", &parse_rate));
+  grant.quota = CLV_TRY(optional_parsed(reader, "quota", &parse_quota));
   grant.expires = CLV_TRY(optional_time(reader, "expires"));
   CLV_TRY_VOID(reader.finish());
   if (grant.principal.empty() == grant.role.empty()) {
     return invalid_at(grant.place, "a grant names either a principal or a role");
   }
+  CLV_TRY_VOID(check_grant_name(grant, name));
   return grant;
+}
+
+template <class R>
+Result<Resource> as_resource(Result<R> read) {
+  return Resource(CLV_TRY(std::move(read)));
 }
 
 }  // namespace
 
-Result<void> add_resource(const Document& document, Resources& out) {
+Result<Resource> read_resource(const Document& document) {
   if (document.type != Document::Type::kMap)
     return invalid_at(document.place, "a resource is a map that begins with its kind");
-  const auto kind = std::ranges::find(document.entries, "kind",
-                                      [](const auto& entry) { return std::string_view(entry.first); });
-  if (kind == document.entries.end()) {
+  const auto written = std::ranges::find(document.entries, "kind",
+                                         [](const auto& entry) { return std::string_view(entry.first); });
+  if (written == document.entries.end()) {
     return invalid_at(document.place,
                       "a resource has a kind: upstream, credential, principal, api_key or grant");
   }
-  const std::string name = CLV_TRY(base::read_string(kind->second, "kind"));
-  if (name == "upstream") {
-    out.upstreams.push_back(CLV_TRY(read_upstream(document)));
-  } else if (name == "credential") {
-    out.credentials.push_back(CLV_TRY(read_credential(document)));
-  } else if (name == "principal") {
-    out.principals.push_back(CLV_TRY(read_principal(document)));
-  } else if (name == "api_key") {
-    out.api_keys.push_back(CLV_TRY(read_api_key(document)));
-  } else if (name == "grant") {
-    out.grants.push_back(CLV_TRY(read_grant(document)));
-  } else {
+  const std::string word = CLV_TRY(base::read_string(written->second, "kind"));
+  const std::optional<Kind> kind = parse_kind(word);
+  if (!kind.has_value() || kind_name(*kind) != word) {
     return invalid_at(
-        kind->second.place,
-        "no kind is named '" + name + "'; there are: upstream, credential, principal, api_key, grant");
+        written->second.place,
+        "no kind is named '" + word + "'; there are: upstream, credential, principal, api_key, grant");
+  }
+  switch (*kind) {
+    case Kind::kUpstream:
+      return as_resource(read_upstream(document));
+    case Kind::kCredential:
+      return as_resource(read_credential(document));
+    case Kind::kPrincipal:
+      return as_resource(read_principal(document));
+    case Kind::kApiKey:
+      return as_resource(read_api_key(document));
+    case Kind::kGrant:
+      break;
+  }
+  return as_resource(read_grant(document));
+}
+
+Result<void> add_resource(const Document& document, Resources& out) {
+  Resource resource = CLV_TRY(read_resource(document));
+  switch (kind_of(resource)) {
+    case Kind::kUpstream:
+      out.upstreams.push_back(std::get<UpstreamResource>(std::move(resource)));
+      break;
+    case Kind::kCredential:
+      out.credentials.push_back(std::get<CredentialResource>(std::move(resource)));
+      break;
+    case Kind::kPrincipal:
+      out.principals.push_back(std::get<PrincipalResource>(std::move(resource)));
+      break;
+    case Kind::kApiKey:
+      out.api_keys.push_back(std::get<ApiKeyResource>(std::move(resource)));
+      break;
+    case Kind::kGrant:
+      out.grants.push_back(std::get<GrantResource>(std::move(resource)));
+      break;
   }
   return ok();
 }

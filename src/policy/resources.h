@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <variant>
 #include <vector>
 
 #include "base/clock.h"
@@ -55,13 +57,21 @@ struct UpstreamResource {
   UpstreamTimeouts timeouts;
 };
 
+// Set by management (vault, registry), not in YAML: a credential that is not active is not used.
+enum class CredentialState : std::uint8_t { kActive, kDisabled, kRevoked, kUnbound, kMissing };
+
 struct CredentialResource {
   base::Place place;
   std::string name;
   std::string upstream;
   base::Document auth;  // kNull: the upstream's
   std::string from;     // "env:NAME" or "file:PATH"; empty when absent
+  CredentialState state = CredentialState::kActive;
+  std::uint32_t version = 0;  // of the secret in the vault; 0: none, or from elsewhere
 };
+
+// What a principal may do on the management API.
+enum class Management : std::uint8_t { kNone, kRead, kAdmin };
 
 struct PrincipalResource {
   base::Place place;
@@ -69,6 +79,7 @@ struct PrincipalResource {
   std::string type = "service";  // service | agent | user
   std::vector<std::string> roles;
   bool disabled = false;
+  Management management = Management::kNone;  // `management: none | read | admin`
 };
 
 struct ApiKeyResource {
@@ -78,7 +89,18 @@ struct ApiKeyResource {
   crypto::Sha256Digest hash{};
   std::vector<base::Cidr> cidrs;  // empty: from anywhere
   std::optional<WallTime> expires;
+  bool revoked = false;  // set by management, not in YAML
 };
+
+// "100000/d": so many calls in each window that begins at a multiple of it since 1970 (so days are UTC days).
+// Survives restarts, unlike a rate (policy/quota.h).
+struct Quota {
+  std::uint64_t calls = 0;
+  std::chrono::seconds window{0};
+  friend bool operator==(const Quota&, const Quota&) = default;
+};
+// "100000/d": 1 to 10^12 calls, unit min, h or d.
+Result<Quota> parse_quota(std::string_view text);
 
 struct GrantResource {
   base::Place place;
@@ -90,8 +112,22 @@ struct GrantResource {
   std::vector<std::string> methods;  // empty: all but TRACE and CONNECT, which no grant can give
   std::vector<Glob> paths;  // of the path below the mount; empty: all
   std::optional<Rate> rate;
+  std::optional<Quota> quota;  // of each principal that uses the grant
   std::optional<WallTime> expires;
 };
+
+// The kinds of resources, by the words of `kind:`.
+enum class Kind : std::uint8_t { kUpstream, kCredential, kPrincipal, kApiKey, kGrant };
+std::string_view kind_name(Kind kind) noexcept;  // "api_key"
+std::string_view plural_name(Kind kind) noexcept;  // "api_keys"
+std::optional<Kind> parse_kind(std::string_view name) noexcept;  // either
+
+using Resource =
+    std::variant<UpstreamResource, CredentialResource, PrincipalResource, ApiKeyResource, GrantResource>;
+Kind kind_of(const Resource& resource) noexcept;
+const std::string& name_of(const Resource& resource) noexcept;
+// Reads one resource (a map with `kind`). kInvalid names file, line, and what is wrong.
+Result<Resource> read_resource(const base::Document& document);
 
 struct Resources {
   std::vector<UpstreamResource> upstreams;
@@ -101,7 +137,7 @@ struct Resources {
   std::vector<GrantResource> grants;
 };
 
-// Reads one resource (a map with `kind`) and adds it. kInvalid names file, line, and what is wrong.
+// read_resource(), and adds it.
 Result<void> add_resource(const base::Document& document, Resources& out);
 
 }  // namespace claviger::policy

@@ -104,6 +104,34 @@ TEST(Resource, RefusesWhatItDoesNotKnowInEveryKind) {
   }
 }
 
+TEST(Resource, IsReadAsTheKindThatItSays) {
+  for (const auto& [document, kind, name] :
+       {std::tuple(upstream(), Kind::kUpstream, "openai"),
+        std::tuple(credential(), Kind::kCredential, "openai-main"),
+        std::tuple(principal(), Kind::kPrincipal, "billing"),
+        std::tuple(api_key(), Kind::kApiKey, "7f3k9x2m"),
+        std::tuple(grant({{"name", text("chat")}}), Kind::kGrant, "chat")}) {
+    const auto resource = read_resource(document);
+    ASSERT_TRUE(resource.has_value()) << resource.error().what();
+    EXPECT_EQ(kind_of(*resource), kind);
+    EXPECT_EQ(name_of(*resource), name);
+    EXPECT_EQ(parse_kind(kind_name(kind)), kind);
+    EXPECT_EQ(parse_kind(plural_name(kind)), kind);
+  }
+  EXPECT_EQ(kind_name(Kind::kApiKey), "api_key");
+  EXPECT_EQ(plural_name(Kind::kApiKey), "api_keys");
+  EXPECT_EQ(parse_kind("apikey"), std::nullopt);
+  CLV_EXPECT_SAYS(map({{"kind", text("grants")}}), "no kind is named 'grants'");
+}
+
+// State is for management to set, by operations of their own.
+TEST(Resource, CannotSayWhatOnlyManagementSets) {
+  for (const char* field : {"state", "version", "status"}) {
+    CLV_EXPECT_SAYS(credential({{field, text("1")}}), field);
+  }
+  for (const char* field : {"revoked", "status"}) CLV_EXPECT_SAYS(api_key({{field, text("false")}}), field);
+}
+
 TEST(Upstream, IsReadWithItsDefaults) {
   const UpstreamResource read_back = read(upstream()).upstreams.at(0);
   EXPECT_EQ(read_back.name, "openai");
@@ -213,6 +241,17 @@ TEST(Principal, IsRead) {
   CLV_EXPECT_SAYS(principal({{"name", text("Billing Service")}}), "name");
 }
 
+TEST(Principal, MayManageOnlyWhenItIsSaid) {
+  EXPECT_EQ(read(principal()).principals.at(0).management, Management::kNone);
+  EXPECT_EQ(read(principal({{"management", text("none")}})).principals.at(0).management, Management::kNone);
+  EXPECT_EQ(read(principal({{"management", text("read")}})).principals.at(0).management, Management::kRead);
+  EXPECT_EQ(read(principal({{"management", text("admin")}})).principals.at(0).management, Management::kAdmin);
+  for (const char* word : {"", "Admin", "true", "write", "all"}) {
+    CLV_EXPECT_SAYS(principal({{"management", text(word)}}), "none, read, admin");
+  }
+  CLV_EXPECT_SAYS(principal({{"management", list({"admin"})}}), "management");
+}
+
 TEST(ApiKey, IsRead) {
   const ApiKeyResource read_back =
       read(api_key({{"cidrs", list({"10.0.0.0/8"})}, {"expires", text("2001-01-01T00:00:00Z")}}))
@@ -249,6 +288,28 @@ TEST(Grant, IsRead) {
   EXPECT_EQ(read_back.paths.at(0).text(), "/v1/chat/**");
   EXPECT_EQ(read_back.rate, (Rate{.calls = 600, .window = std::chrono::seconds(60)}));
   EXPECT_TRUE(read_back.expires.has_value());
+}
+
+TEST(Grant, HasAQuotaBesidesItsRate) {
+  const GrantResource read_back =
+      read(grant({{"rate", text("10/s")}, {"quota", text("100000/d")}})).grants.at(0);
+  EXPECT_EQ(read_back.quota, (Quota{.calls = 100'000, .window = std::chrono::hours(24)}));
+  EXPECT_EQ(read_back.rate, (Rate{.calls = 10, .window = std::chrono::seconds(1)}));
+  EXPECT_FALSE(read(grant()).grants.at(0).quota.has_value());
+  CLV_EXPECT_SAYS(grant({{"quota", text("10/s")}}), "such as 100000/d");
+  CLV_EXPECT_SAYS(grant({{"quota", text("0/d")}}), "such as 100000/d");
+}
+
+// What management shows can be applied again: a name that was made up for this very grant is one.
+TEST(Grant, MayBeWrittenWithTheNameThatWasMadeUpForIt) {
+  for (const char* name : {"billing:openai", "billing:openai:2", "billing:openai:17"}) {
+    EXPECT_EQ(read(grant({{"name", text(name)}})).grants.at(0).name, name);
+  }
+  for (const char* name : {"", "billing:", "billing:git", "other:openai",
+                           "billing:openai:", "billing:openai:1", "billing:openai:02", "billing:openai:-2",
+                           "billing:openai2", "billing:openai:2:3", "billing:openai:99999999999"}) {
+    CLV_EXPECT_SAYS(grant({{"name", text(name)}}), "name is 1 to 64 of");
+  }
 }
 
 TEST(Grant, NamesEitherAPrincipalOrARole) {

@@ -2,49 +2,77 @@
 #include "policy/snapshot.h"
 
 #include <algorithm>
+#include <span>
 
-#include "policy/snapshot_index.h"
+#include "base/check.h"
+#include "crypto/random.h"
+#include "policy/grant_rules.h"
+#include "policy/snapshot_tables.h"
 
 namespace claviger::policy {
 namespace {
 
-bool gives_method(const Grant& grant, http::Method method, std::string_view text) noexcept {
-  if (method != http::Method::kOther) return (grant.known_methods & method_bit(method)) != 0;
-  return grant.gives_other_methods ||
-         std::ranges::find(grant.other_methods, text) != grant.other_methods.end();
-}
-
 bool lets_through(const Grant& grant, http::Method method, std::string_view text, std::string_view path,
                   WallTime now) noexcept {
-  if (!gives_method(grant, method, text)) return false;
-  if (grant.expires.has_value() && now >= *grant.expires) return false;
-  return grant.paths.empty() ||
-         std::ranges::any_of(grant.paths, [&](const Glob& glob) { return glob.matches(path); });
+  return gives_method(grant, method, text) && !has_expired(grant, now) && gives_path(grant, path);
 }
 
 }  // namespace
 
-Snapshot::Snapshot() = default;
-Snapshot::~Snapshot() = default;
+bool SnapshotTables::has(Kind kind, std::string_view name) const noexcept {
+  switch (kind) {
+    case Kind::kUpstream:
+      return find_named(upstream_names, name) != nullptr;
+    case Kind::kCredential:
+      return find_named(credentials, name) != nullptr;
+    case Kind::kPrincipal:
+      return find_named(principal_names, name) != nullptr;
+    case Kind::kApiKey:
+      return find_key(name) != nullptr;
+    case Kind::kGrant:
+      return find_grant(name) != nullptr;
+  }
+  return false;
+}
+
+Snapshot::Snapshot(std::shared_ptr<const SnapshotTables> tables, std::uint64_t revision)
+    : tables_(std::move(tables)), revision_(revision) {}
+
+std::shared_ptr<const Snapshot> Snapshot::empty() {
+  HashSeed seed;
+  crypto::random_bytes(std::as_writable_bytes(std::span(&seed, 1)));
+  return std::shared_ptr<const Snapshot>(new Snapshot(std::make_shared<const SnapshotTables>(seed), 0));
+}
 
 const ApiKey* Snapshot::find_key(std::string_view id) const noexcept {
-  if (id.size() != sizeof(KeyId)) return nullptr;
-  const std::uint32_t position = index_->find_key(keys_, id);
-  return position == HashIndex::kNone ? nullptr : &keys_[position];
+  const ApiKey* key = tables_->find_key(id);
+  return key == nullptr || key->revoked ? nullptr : key;
+}
+
+const Principal& Snapshot::principal(PrincipalIndex index) const noexcept {
+  CLV_CHECK(index < tables_->principals_end);
+  const PlacedPrincipal* placed = tables_->principal(index).placed.get();
+  CLV_CHECK(placed != nullptr);
+  return placed->principal;
+}
+
+std::span<const std::shared_ptr<const Upstream>> Snapshot::upstreams() const noexcept {
+  return *tables_->upstreams;
 }
 
 std::optional<Snapshot::Route> Snapshot::route(std::string_view path) const noexcept {
   std::array<std::size_t, kMaxMountSegments> ends{};  // of the first segments
   std::size_t segments = 0;
   if (!path.starts_with('/')) return std::nullopt;
-  for (std::size_t slash = 0; slash != std::string_view::npos && segments < index_->most_segments;) {
+  for (std::size_t slash = 0; slash != std::string_view::npos && segments < kMaxMountSegments;) {
     slash = path.find('/', slash + 1);
     ends[segments++] = std::min(slash, path.size());
   }
-  while (segments > 0) {
-    const std::size_t end = ends[--segments];
-    const auto found = index_->mounts.find(path.substr(0, end));
-    if (found != index_->mounts.end()) return Route{.upstream = found->second, .rest = path.substr(end)};
+  for (; segments > 0; --segments) {
+    if (tables_->mounts_of_segments[segments] == 0) continue;
+    const std::size_t end = ends[segments - 1];
+    const NamedAt* mount = find_named(tables_->mounts, path.substr(0, end));
+    if (mount != nullptr) return Route{.upstream = mount->at, .rest = path.substr(end)};
   }
   return std::nullopt;
 }
@@ -52,29 +80,59 @@ std::optional<Snapshot::Route> Snapshot::route(std::string_view path) const noex
 const Grant* Snapshot::authorize(PrincipalIndex principal, UpstreamIndex upstream, http::Method method,
                                  std::string_view method_text, std::string_view path,
                                  WallTime now) const noexcept {
-  const Principal& who = principals_[principal];
+  const Principal& who = this->principal(principal);
   if (who.disabled) return nullptr;
   if (path.empty()) path = "/";
 
-  std::uint32_t first = HashIndex::kNone;  // the earliest grant that fits, so far
+  const PlacedGrant* first = nullptr;  // the earliest grant that fits, so far
   const auto consider = [&](Subject subject) {
-    const std::uint64_t pair = pair_of(subject, upstream);
-    const std::uint32_t position =
-        index_->pairs.find(mix(pair), [&](std::uint32_t at) { return index_->spans[at].pair == pair; });
-    if (position == HashIndex::kNone) return;
-    const GrantSpan& span = index_->spans[position];
-    for (std::uint32_t i = span.first; i < span.first + span.count; ++i) {
-      const std::uint32_t candidate = index_->grant_list[i];
-      if (candidate >= first) return;
-      if (lets_through(grants_[candidate], method, method_text, path, now)) {
-        first = candidate;
+    const GrantedPair* pair = tables_->find_pair(pair_of(subject, upstream));
+    if (pair == nullptr) return;
+    for (const SharedGrant& candidate : pair->grants) {
+      if (first != nullptr && candidate->sequence >= first->sequence) return;
+      if (lets_through(candidate->grant, method, method_text, path, now)) {
+        first = candidate.get();
         return;
       }
     }
   };
   consider(principal);
   for (const std::uint32_t role : who.roles) consider(kRole | role);
-  return first == HashIndex::kNone ? nullptr : &grants_[first];
+  return first == nullptr ? nullptr : &first->grant;
+}
+
+std::optional<PrincipalIndex> Snapshot::find_principal(std::string_view name) const noexcept {
+  const NamedAt* found = find_named(tables_->principal_names, name);
+  return found == nullptr ? std::nullopt : std::optional(found->at);
+}
+
+std::optional<UpstreamIndex> Snapshot::find_upstream(std::string_view name) const noexcept {
+  const NamedAt* found = find_named(tables_->upstream_names, name);
+  return found == nullptr ? std::nullopt : std::optional(found->at);
+}
+
+std::vector<std::string_view> Snapshot::principal_names() const {
+  std::vector<std::string_view> names;
+  names.reserve(tables_->principal_names.size());
+  tables_->principal_names.for_each([&](const NamedAt& row) { names.push_back(row.name); });
+  std::ranges::sort(names);
+  return names;
+}
+
+std::vector<const Grant*> Snapshot::grants_of(PrincipalIndex principal, UpstreamIndex upstream) const {
+  std::vector<const PlacedGrant*> found;
+  const auto collect = [&](Subject subject) {
+    const GrantedPair* pair = tables_->find_pair(pair_of(subject, upstream));
+    if (pair == nullptr) return;
+    for (const SharedGrant& grant : pair->grants) found.push_back(grant.get());
+  };
+  collect(principal);
+  for (const std::uint32_t role : this->principal(principal).roles) collect(kRole | role);
+  std::ranges::sort(found, {}, &PlacedGrant::sequence);
+  std::vector<const Grant*> grants;
+  grants.reserve(found.size());
+  for (const PlacedGrant* grant : found) grants.push_back(&grant->grant);
+  return grants;
 }
 
 }  // namespace claviger::policy

@@ -22,13 +22,17 @@ namespace claviger::policy {
 using UpstreamIndex = std::uint32_t;
 using PrincipalIndex = std::uint32_t;
 
+// An upstream and its credentials, in the order written. A new object whenever one of them changes, the same one
+// otherwise: what is derived from it can be kept by comparing pointers.
 struct Upstream {
   UpstreamResource resource;
+  std::vector<CredentialResource> credentials;
 };
 
 struct Principal {
   std::string name;
   bool disabled = false;
+  Management management = Management::kNone;
   std::vector<std::uint32_t> roles;  // indexes of role names
 };
 
@@ -45,37 +49,51 @@ struct ApiKey {
   KeyId id;
   crypto::Sha256Digest hash{};
   PrincipalIndex principal = 0;
+  bool revoked = false;  // never of one that find_key() returns
   std::optional<WallTime> expires;
   std::vector<base::Cidr> cidrs;
 };
 
 struct Grant {
   std::string name;
-  std::uint16_t known_methods = 0;          // bits by http::Method; never TRACE or CONNECT
-  bool gives_other_methods = false;         // every method that http::Method does not know
-  std::vector<std::string> other_methods;   // or these of them
-  std::vector<Glob> paths;           // empty: all
+  std::uint16_t known_methods = 0;  // bits by http::Method; never TRACE or CONNECT
+  bool gives_other_methods = false;  // every method that http::Method does not know
+  std::vector<std::string> other_methods;  // or these of them
+  std::vector<Glob> paths;  // empty: all
   std::optional<Rate> rate;
+  std::optional<Quota> quota;
   std::uint64_t limit_key = 0;  // stable across snapshots: of the grant's name
   std::optional<WallTime> expires;
 };
 
+// What no grant can give: methods that send a request back, credential and all, or ask for a tunnel. Some servers
+// ignore their case.
+bool is_never_granted(http::Method method, std::string_view text) noexcept;
+
+struct SnapshotTables;
+
 // The immutable view of all resources that requests are decided on. Every look-up costs the same however
 // many there are of anything.
 //
-// Threads: any, once compiled.
+// A persistent structure: its tables are cut into shards that are shared between snapshots and never written once
+// published. Draft makes the next one by copying the shards that a change touches, so one change among a million
+// keys costs microseconds, and positions stay what they were for as long as the thing is there.
+//
+// Threads: any, once made.
 // Secrets: none; hashes of API keys only.
 class Snapshot {
  public:
+  static std::shared_ptr<const Snapshot> empty();
   // Checks names and references across resources: duplicate names, ids and mounts, unknown principals and
   // upstreams. Errors name file, line and reason, and the first place of a duplicate.
-  static Result<std::shared_ptr<const Snapshot>> compile(Resources resources, std::uint64_t revision);
+  static Result<std::shared_ptr<const Snapshot>> compile(
+      Resources resources, std::uint64_t revision);  // a Draft of nothing before
 
   std::uint64_t revision() const noexcept { return revision_; }
 
   // The key of that id, or nullptr. The caller compares hashes.
   const ApiKey* find_key(std::string_view id) const noexcept;
-  const Principal& principal(PrincipalIndex index) const noexcept { return principals_[index]; }
+  const Principal& principal(PrincipalIndex index) const noexcept;
 
   // The upstream with the longest mount that is `path` or a prefix of it ending at a '/'.
   struct Route {
@@ -83,8 +101,15 @@ class Snapshot {
     std::string_view rest;  // what follows the mount: "" or "/..."; a view into `path`
   };
   std::optional<Route> route(std::string_view path) const noexcept;
-  std::span<const Upstream> upstreams() const noexcept { return upstreams_; }
-  const std::vector<CredentialResource>& credentials() const noexcept { return credentials_; }
+  // By UpstreamIndex; null where one was removed.
+  std::span<const std::shared_ptr<const Upstream>> upstreams() const noexcept;
+
+  // By name: for management, not for requests.
+  std::optional<PrincipalIndex> find_principal(std::string_view name) const noexcept;
+  std::optional<UpstreamIndex> find_upstream(std::string_view name) const noexcept;
+  std::vector<std::string_view> principal_names() const;  // in order
+  // Every grant for the upstream that is given to the principal or a role of its, in the order written.
+  std::vector<const Grant*> grants_of(PrincipalIndex principal, UpstreamIndex upstream) const;
 
   // The first grant, in the order written, that lets `principal` do this; nullptr when none does.
   // `path` is the path below the mount ("/" when empty).
@@ -92,18 +117,11 @@ class Snapshot {
                          std::string_view method_text, std::string_view path, WallTime now) const noexcept;
 
  private:
-  struct Index;
-  Snapshot();
-  std::uint64_t revision_ = 0;
-  std::vector<Upstream> upstreams_;
-  std::vector<CredentialResource> credentials_;
-  std::vector<Principal> principals_;
-  std::vector<ApiKey> keys_;
-  std::vector<Grant> grants_;
-  std::unique_ptr<const Index> index_;
+  friend class Draft;
+  Snapshot(std::shared_ptr<const SnapshotTables> tables, std::uint64_t revision);
 
- public:
-  ~Snapshot();
+  std::shared_ptr<const SnapshotTables> tables_;
+  std::uint64_t revision_;
 };
 
 }  // namespace claviger::policy

@@ -67,7 +67,7 @@ class Written {
 std::string routed(const Snapshot& snapshot, std::string_view path) {
   const auto route = snapshot.route(path);
   if (!route.has_value()) return "none";
-  return snapshot.upstreams()[route->upstream].resource.name + "|" + std::string(route->rest);
+  return snapshot.upstreams()[route->upstream]->resource.name + "|" + std::string(route->rest);
 }
 
 // The name of the grant that lets a principal (by the number it was written in) through, or "denied".
