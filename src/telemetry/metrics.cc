@@ -64,6 +64,14 @@ constexpr auto kCounters = std::to_array<Row<Counter>>({
     {C::kAccessLogDropped, "claviger_access_log_dropped_total", "",
      "Access log lines lost because the log could not be written."},
     {C::kSnapshotsAdopted, "claviger_snapshots_adopted_total", "", "Snapshots of the resources taken over."},
+    {C::kAuditEvents, "claviger_audit_events_total", "", "Events of calls handed to the audit log."},
+    {C::kAuditWaits, "claviger_audit_waits_total", "", "Requests that had to wait for the audit log."},
+    {C::kAuditRefused, "claviger_audit_refused_total", "",
+     "Requests answered with 503 because the audit log took no more events."},
+    {C::kAuditRefusalsUnrecorded, "claviger_audit_refusals_unrecorded_total", "",
+     "Unreadable requests refused without an event while the audit log took none."},
+    {C::kCallsRevoked, "claviger_calls_revoked_total", "",
+     "Calls ended while under way because their key, principal, grant or upstream was taken back."},
 });
 
 using G = Gauge;
@@ -162,6 +170,18 @@ void expose_process(Exposition& out, const ProcessSample& process) {
   out.sample("claviger_openssl_arena_overflows_total", "", process.openssl_arena_overflows);
 }
 
+void expose_audit(Exposition& out, const AuditSample& audit) {
+  out.family("claviger_audit_log_events", "gauge", "Events in the audit log: synced, and under a checkpoint.");
+  out.sample("claviger_audit_log_events", R"(state="synced")", audit.size);
+  out.sample("claviger_audit_log_events", R"(state="checkpointed")", audit.checkpointed);
+  out.family("claviger_audit_queued_events", "gauge", "Events that wait to be synced.");
+  out.sample("claviger_audit_queued_events", "", audit.queued);
+  out.family("claviger_audit_lag_seconds", "gauge", "Age of the oldest event that waits to be synced.");
+  out.sample("claviger_audit_lag_seconds", "", static_cast<double>(audit.lag_ms) / 1000);
+  out.family("claviger_audit_failing", "gauge", "1 while the audit log cannot be written.");
+  out.sample("claviger_audit_failing", "", audit.failing ? 1 : 0);
+}
+
 }  // namespace
 
 std::string expose(const std::vector<NamedMetrics>& workers, const ProcessSample& process) {
@@ -169,6 +189,7 @@ std::string expose(const std::vector<NamedMetrics>& workers, const ProcessSample
   expose_rows(out, kCounters, "counter", workers);
   expose_rows(out, kGauges, "gauge", workers);
   expose_process(out, process);
+  if (process.audit) expose_audit(out, *process.audit);
   return out.take();
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,11 @@ enum class Counter : std::uint8_t {
   kCredentialsOpened,
   kAccessLogDropped,
   kSnapshotsAdopted,
+  kAuditEvents,              // of calls, handed to the audit log
+  kAuditWaits,               // requests that had to wait for the audit log
+  kAuditRefused,             // of them, those that waited for lane_timeout in vain
+  kAuditRefusalsUnrecorded,  // heads refused while the audit log took no events
+  kCallsRevoked,             // ended while under way
   kCount,
 };
 
@@ -93,6 +99,15 @@ struct NamedMetrics {
   const WorkerMetrics* metrics;
 };
 
+// The audit log, as it stands.
+struct AuditSample {
+  std::uint64_t size;          // events, synced
+  std::uint64_t checkpointed;  // of them under a checkpoint
+  std::uint64_t queued;        // not yet synced
+  std::uint64_t lag_ms;        // age of the oldest of these
+  bool failing;
+};
+
 // Process-wide values that no worker owns, sampled at scrape time.
 struct ProcessSample {
   std::uint64_t arena_bytes_in_use;
@@ -100,6 +115,7 @@ struct ProcessSample {
   bool arena_is_memfd;
   std::uint64_t openssl_arena_overflows;
   std::string_view version;
+  std::optional<AuditSample> audit;  // nothing: no log is kept
 };
 
 // Prometheus text exposition (version 0.0.4) of all of it, one sample for each worker.

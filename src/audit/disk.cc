@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "audit/disk.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+#include "base/file_trust.h"
+
+namespace claviger::audit {
+namespace {
+
+constexpr mode_t kFileMode = 0600;
+constexpr mode_t kDirectoryMode = 0700;
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) noexcept : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Descriptor() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  int operator*() const noexcept { return fd_; }
+
+ private:
+  int fd_;
+};
+
+Error failed(std::string_view doing, const std::string& path) {
+  return Error::from_errno(Code::kUnavailable, Blame::kOperator, std::string(doing) + " " + path, errno);
+}
+
+class RealFile final : public DiskFile {
+ public:
+  RealFile(Descriptor fd, std::string path) : fd_(std::move(fd)), path_(std::move(path)) {}
+
+  Result<std::uint64_t> size() override {
+    struct stat about{};
+    if (::fstat(*fd_, &about) != 0) return failed("cannot look at", path_);
+    return static_cast<std::uint64_t>(about.st_size);
+  }
+
+  Result<std::size_t> read(std::uint64_t offset, std::span<char> into) override {
+    std::size_t done = 0;
+    while (done < into.size()) {
+      const ssize_t count =
+          ::pread(*fd_, into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return failed("cannot read", path_);
+      if (count == 0) break;
+      done += static_cast<std::size_t>(count);
+    }
+    return done;
+  }
+
+  Result<void> write(std::uint64_t offset, std::span<const std::string_view> parts) override {
+    constexpr std::size_t kAtOnce = 256;
+    std::array<iovec, kAtOnce> vectors;
+    std::size_t skip = 0;  // bytes of parts[0] that are written
+    while (!parts.empty()) {
+      const std::size_t count = std::min(parts.size(), vectors.size());
+      for (std::size_t i = 0; i < count; ++i)
+        vectors[i] = {const_cast<char*>(parts[i].data()), parts[i].size()};
+      vectors[0].iov_base = static_cast<char*>(vectors[0].iov_base) + skip;
+      vectors[0].iov_len -= skip;
+      const ssize_t put =
+          ::pwritev(*fd_, vectors.data(), static_cast<int>(count), static_cast<off_t>(offset));
+      if (put < 0 && errno == EINTR) continue;
+      if (put < 0) return failed("cannot write", path_);
+      offset += static_cast<std::uint64_t>(put);
+      for (skip += static_cast<std::size_t>(put); !parts.empty() && skip >= parts[0].size();
+           parts = parts.subspan(1))
+        skip -= parts[0].size();
+    }
+    return ok();
+  }
+
+  Result<void> truncate(std::uint64_t size) override {
+    if (::ftruncate(*fd_, static_cast<off_t>(size)) != 0) return failed("cannot cut", path_);
+    return ok();
+  }
+
+  Result<void> sync() override {
+    if (::fdatasync(*fd_) != 0) return failed("cannot sync", path_);
+    return ok();
+  }
+
+  Result<void> check_in_place(std::uint64_t size) override {
+    struct stat own{}, named{};
+    if (::fstat(*fd_, &own) != 0) return failed("cannot look at", path_);
+    const bool is_there = ::lstat(path_.c_str(), &named) == 0;
+    if (!is_there && errno != ENOENT && errno != ENOTDIR) return failed("cannot look at", path_);
+    if (!is_there || own.st_ino != named.st_ino || own.st_dev != named.st_dev)
+      return Error::formatted(
+          Code::kUnavailable, Blame::kOperator,
+          path_ + " was removed or replaced while it was in use: put it back, or restart");
+    if (static_cast<std::uint64_t>(own.st_size) != size)
+      return Error::formatted(Code::kUnavailable, Blame::kOperator,
+                              path_ + " was changed by somebody else: it has " + std::to_string(own.st_size) +
+                                  " bytes instead of " + std::to_string(size));
+    return ok();
+  }
+
+ private:
+  Descriptor fd_;
+  std::string path_;
+};
+
+class RealDisk final : public Disk {
+ public:
+  RealDisk(Descriptor directory, std::string path)
+      : directory_(std::move(directory)), path_(std::move(path)) {}
+
+  const std::string& path() const noexcept override { return path_; }
+
+  Result<bool> has(const std::string& name) override {
+    struct stat about{};
+    if (::fstatat(*directory_, name.c_str(), &about, AT_SYMLINK_NOFOLLOW) == 0) return true;
+    if (errno == ENOENT) return false;
+    return failed("cannot look at", full(name));
+  }
+
+  Result<std::unique_ptr<DiskFile>> open_file(const std::string& name) override {
+    const bool is_new = !CLV_TRY(has(name));
+    Descriptor fd = CLV_TRY(open_regular(name, O_RDWR | O_CREAT));
+    if (is_new) {
+      if (::fsync(*fd) != 0) return failed("cannot sync", full(name));
+      CLV_TRY_VOID(sync_directory());
+    }
+    return std::make_unique<RealFile>(std::move(fd), full(name));
+  }
+
+  Result<std::optional<std::string>> read(const std::string& name, std::size_t most) override {
+    if (!CLV_TRY(has(name))) return std::optional<std::string>();
+    RealFile file(CLV_TRY(open_regular(name, O_RDONLY)), full(name));
+    std::string text(most + 1, '\0');
+    text.resize(CLV_TRY(file.read(0, text)));
+    if (text.size() > most)
+      return Error::formatted(Code::kInvalid, Blame::kOperator, full(name) + " is larger than it can be");
+    return std::optional<std::string>(std::move(text));
+  }
+
+  Result<void> replace(const std::string& name, std::string_view text) override {
+    const std::string fresh = name + ".new";
+    {
+      RealFile file(CLV_TRY(open_regular(fresh, O_RDWR | O_CREAT)), full(fresh));
+      CLV_TRY_VOID(file.truncate(0));
+      CLV_TRY_VOID(file.write(0, {&text, 1}));
+      CLV_TRY_VOID(file.sync());
+    }
+    if (::renameat(*directory_, fresh.c_str(), *directory_, name.c_str()) != 0)
+      return failed("cannot replace", full(name));
+    return sync_directory();
+  }
+
+ private:
+  std::string full(const std::string& name) const { return path_ + "/" + name; }
+
+  // O_NONBLOCK: a FIFO of that name is refused rather than waited for.
+  Result<Descriptor> open_regular(const std::string& name, int flags) {
+    Descriptor fd(::openat(*directory_, name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
+                           kFileMode));
+    struct stat about{};
+    if (*fd < 0 || ::fstat(*fd, &about) != 0) return failed("cannot open", full(name));
+    if (!S_ISREG(about.st_mode))
+      return Error::formatted(Code::kUnavailable, Blame::kOperator, full(name) + " is not a regular file");
+    return fd;
+  }
+
+  Result<void> sync_directory() {
+    if (::fsync(*directory_) != 0) return failed("cannot sync", path_);
+    return ok();
+  }
+
+  Descriptor directory_;
+  std::string path_;
+};
+
+// A directory's own name is durable when its parent is synced.
+Result<void> make_directory(const std::string& path) {
+  if (::mkdir(path.c_str(), kDirectoryMode) != 0) {
+    if (errno == EEXIST) return ok();
+    return failed("cannot make", path);
+  }
+  const std::size_t slash = path.find_last_of('/');
+  const std::string parent =
+      slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
+  const Descriptor fd(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (*fd < 0 || ::fsync(*fd) != 0) return failed("cannot sync", parent);
+  return ok();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Disk>> Disk::open(const std::string& directory) {
+  std::string path = directory;
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  CLV_TRY_VOID(make_directory(path));
+  Descriptor fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (*fd < 0) return failed("cannot open", path);
+  CLV_TRY_VOID(base::check_not_writable_by_others(*fd, path));
+  if (::flock(*fd, LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK)
+      return Error::formatted(Code::kUnavailable, Blame::kOperator, path + " is in use by another gateway");
+    return failed("cannot lock", path);
+  }
+  return std::make_unique<RealDisk>(std::move(fd), std::move(path));
+}
+
+}  // namespace claviger::audit

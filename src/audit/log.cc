@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "audit/log.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "audit/lane_queue.h"
+#include "audit/log_files.h"
+#include "audit/log_on_disk.h"
+#include "audit/log_writer.h"
+
+namespace claviger::audit {
+namespace {
+
+using namespace std::chrono_literals;
+using Steady = std::chrono::steady_clock;
+
+constexpr auto kPollMost = 2ms;
+constexpr auto kPollIdleMost = 20ms;
+constexpr auto kRetryFirst = 100ms;
+constexpr auto kRetryMost = 1000ms;
+constexpr auto kTrimEvery = 10s;
+constexpr auto kPatienceAtEnd = 5s;
+
+class WritingLog final : public Log {
+ public:
+  WritingLog(std::unique_ptr<Disk> disk, LogFiles files, const VerifierKey& key, const LogOptions& options,
+             Signer& signer, const Clock& clock)
+      : lane_bytes_(options.lane_bytes),
+        poll_(std::clamp<Steady::duration>(options.window / 8, 250us, kPollMost)),
+        poll_idle_(std::clamp<Steady::duration>(options.window / 4, 250us, kPollIdleMost)),
+        last_outbox_(files.outbox),
+        key_text_(key.text()),
+        disk_(std::move(disk)),
+        pressure_(clock, options.stalled_after),
+        writer_(*disk_, std::move(files), key, options, signer, pressure_),
+        thread_([this] { run(); }) {
+    ::pthread_setname_np(thread_.native_handle(), "clv-audit");
+  }
+
+  ~WritingLog() override {
+    {
+      const std::lock_guard lock(mutex_);
+      is_stopping_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+  }
+
+  Lane& make_lane() override {
+    auto lane = std::make_unique<LaneQueue>(pressure_, lane_bytes_);
+    const std::lock_guard lock(mutex_);
+    return *lanes_.emplace_back(std::move(lane));
+  }
+
+  LogState state() const override {
+    LogState state{.size = writer_.size(), .checkpointed = writer_.checkpointed(), .lag = pressure_.lag()};
+    const std::lock_guard lock(mutex_);
+    for (const auto& lane : lanes_) {
+      const std::uint64_t synced = lane->synced();
+      state.queued += lane->appended() - synced;
+    }
+    state.failing = !failure_.empty();
+    state.failure = failure_;
+    return state;
+  }
+
+  std::uint64_t last_outbox() const noexcept override { return last_outbox_; }
+  const std::string& verifier_key() const noexcept override { return key_text_; }
+
+ private:
+  void run();
+  void drain();
+  Steady::duration turn(Steady::duration pause);
+  Steady::duration after_failure(const Error& error);
+  void after_success();
+  const std::vector<LaneQueue*>& lanes();
+  void trim(Steady::time_point now);
+  // False when it is time to stop.
+  bool sleep(Steady::duration time);
+
+  const std::size_t lane_bytes_;
+  const Steady::duration poll_;
+  const Steady::duration poll_idle_;
+  const std::uint64_t last_outbox_;
+  const std::string key_text_;
+  const std::unique_ptr<Disk> disk_;
+  Pressure pressure_;
+  LogWriter writer_;
+
+  // The writer thread's.
+  std::vector<LaneQueue*> seen_lanes_;
+  Steady::duration retry_{};
+  Steady::time_point trimmed_at_ = Steady::now();
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<std::unique_ptr<LaneQueue>> lanes_;
+  std::string failure_;
+  bool is_stopping_ = false;
+
+  std::thread thread_;  // last: it uses all of the above
+};
+
+void WritingLog::run() {
+  Steady::duration pause = poll_;
+  do pause = turn(pause);
+  while (sleep(pause));
+  drain();
+}
+
+// How long to sleep after it.
+Steady::duration WritingLog::turn(Steady::duration pause) {
+  const auto now = Steady::now();
+  const auto done = writer_.turn(lanes(), now);
+  if (!done.has_value()) return after_failure(done.error());
+  after_success();
+  trim(now);
+  return *done ? poll_ : std::min(std::max(pause, poll_) * 5 / 4, poll_idle_);
+}
+
+void WritingLog::drain() {
+  const auto deadline = Steady::now() + kPatienceAtEnd;
+  for (;;) {
+    const auto done = writer_.finish(lanes(), Steady::now());
+    if (done.has_value()) return;
+    const auto pause = after_failure(done.error());
+    if (Steady::now() + pause > deadline) return;
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+Steady::duration WritingLog::after_failure(const Error& error) {
+  retry_ = std::clamp<Steady::duration>(retry_ * 2, kRetryFirst, kRetryMost);
+  const std::lock_guard lock(mutex_);
+  failure_ = error.what();
+  return retry_;
+}
+
+void WritingLog::after_success() {
+  if (std::exchange(retry_, Steady::duration{}) == Steady::duration{}) return;
+  const std::lock_guard lock(mutex_);
+  failure_.clear();
+}
+
+const std::vector<LaneQueue*>& WritingLog::lanes() {
+  const std::lock_guard lock(mutex_);
+  while (seen_lanes_.size() < lanes_.size()) seen_lanes_.push_back(lanes_[seen_lanes_.size()].get());
+  return seen_lanes_;
+}
+
+void WritingLog::trim(Steady::time_point now) {
+  if (now - trimmed_at_ < kTrimEvery) return;
+  trimmed_at_ = now;
+  for (LaneQueue* lane : seen_lanes_) lane->trim();
+}
+
+bool WritingLog::sleep(Steady::duration time) {
+  std::unique_lock lock(mutex_);
+  return !wake_.wait_for(lock, time, [&] { return is_stopping_; });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Log>> open_log_on(std::unique_ptr<Disk> disk, const LogOptions& options,
+                                         Signer& signer, const Clock& clock) {
+  if (!is_key_name(options.origin))
+    return Error(Code::kInvalid, Blame::kOperator, "an audit log's origin has no spaces and no '+'");
+  const VerifierKey key{options.origin, signer.public_key()};
+  LogFiles files = CLV_TRY(open_log_files(*disk, key));
+  return std::make_unique<WritingLog>(std::move(disk), std::move(files), key, options, signer, clock);
+}
+
+Result<std::unique_ptr<Log>> Log::open(LogOptions options, Signer& signer, const Clock& clock) {
+  std::unique_ptr<Disk> disk = CLV_TRY(Disk::open(options.directory));
+  return open_log_on(std::move(disk), options, signer, clock);
+}
+
+}  // namespace claviger::audit
