@@ -31,23 +31,45 @@ class ServerTls {
   ssl_ctx_st* context_;
 };
 
+// The CAs that upstreams are verified against. To load them takes milliseconds and memory, so upstreams that trust the
+// same share one; what differs between those is in ClientTls.
+//
+// Threads: any; immutable.
+class ClientTrust {
+ public:
+  static Result<std::shared_ptr<const ClientTrust>> of_system();
+  // Certificates (and CRLs) in PEM, one at least. kInvalid when that is not what it is.
+  static Result<std::shared_ptr<const ClientTrust>> of_pem(std::string_view pem);
+  ~ClientTrust();
+  ClientTrust(const ClientTrust&) = delete;
+  ClientTrust& operator=(const ClientTrust&) = delete;
+  ssl_ctx_st* context() const noexcept { return context_; }
+
+ private:
+  explicit ClientTrust(ssl_ctx_st* context) noexcept : context_(context) {}
+  ssl_ctx_st* context_;
+};
+
+// Whom an upstream's certificate must be for.
 struct ClientTlsOptions {
-  std::string ca_file;  // PEM; empty: the system's store
-  std::string server_name;  // SNI, and what the certificate must be for
+  std::string server_name;  // SNI as well, but for an address
   bool name_is_ip = false;
 };
 
 // How an upstream has to prove itself. Verification is always on; there is no switch.
-// The last session is kept for resumption by the same worker, so it can serve no other trust settings.
-// Threads: one worker's; share the context with clone().
+// The last session is kept for resumption by whoever has this very object, so it serves no other trust, no other name.
+// Threads: one worker's; others clone().
 class ClientTls {
  public:
-  static Result<std::shared_ptr<ClientTls>> create(ClientTlsOptions options);
+  ClientTls(std::shared_ptr<const ClientTrust> trust, ClientTlsOptions options);
   ~ClientTls();
-  // The same trust for another worker, with a session of its own.
+  ClientTls(const ClientTls&) = delete;
+  ClientTls& operator=(const ClientTls&) = delete;
+  // The same for another worker, with a session of its own.
   std::shared_ptr<ClientTls> clone() const;
 
-  ssl_ctx_st* context() const noexcept { return context_; }
+  ssl_ctx_st* context() const noexcept { return trust_->context(); }
+  const std::shared_ptr<const ClientTrust>& trust() const noexcept { return trust_; }
   const ClientTlsOptions& options() const noexcept { return options_; }
 
   // For the driver: offers the kept session; keeps a new one (taking over the reference).
@@ -55,11 +77,9 @@ class ClientTls {
   void remember(ssl_session_st* session);
 
  private:
-  struct Session;
-  ClientTls(ssl_ctx_st* context, ClientTlsOptions options);
-  ssl_ctx_st* context_;
+  std::shared_ptr<const ClientTrust> trust_;
   ClientTlsOptions options_;
-  std::unique_ptr<Session> session_;
+  ssl_session_st* session_ = nullptr;
 };
 
 // A TLS stream over a connected, non-blocking socket, which it takes over. The handshake is done when the

@@ -8,8 +8,10 @@
 #include <openssl/x509v3.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <string_view>
 #include <utility>
 
@@ -108,14 +110,10 @@ Result<std::shared_ptr<const ServerTls>> ServerTls::create(const std::string& ce
 
 // --- Client --------------------------------------------------------------------------------------
 
-struct ClientTls::Session {
-  SSL_SESSION* last = nullptr;
-  ~Session() { SSL_SESSION_free(last); }
-};
-
 namespace {
 
-// A context is shared by all workers, a session is one worker's: the stream's app data leads to the latter.
+// A context is shared by all workers and by upstreams that trust the same; a session belongs to one ClientTls, to which
+// the stream's app data leads.
 int remember_session(SSL* ssl, SSL_SESSION* session) {
   auto* tls = static_cast<ClientTls*>(SSL_get_app_data(ssl));
   if (tls == nullptr) return 0;
@@ -123,35 +121,60 @@ int remember_session(SSL* ssl, SSL_SESSION* session) {
   return 1;  // the reference is ours now
 }
 
-}  // namespace
-
-ClientTls::ClientTls(ssl_ctx_st* context, ClientTlsOptions options)
-    : context_(context), options_(std::move(options)), session_(std::make_unique<Session>()) {}
-
-ClientTls::~ClientTls() { SSL_CTX_free(context_); }
-
-std::shared_ptr<ClientTls> ClientTls::clone() const {
-  SSL_CTX_up_ref(context_);
-  return std::shared_ptr<ClientTls>(new ClientTls(context_, options_));
-}
-
-Result<std::shared_ptr<ClientTls>> ClientTls::create(ClientTlsOptions options) {
-  ERR_clear_error();
+SSL_CTX* make_client_context() {
   SSL_CTX* context = make_context(TLS_client_method());
-  std::shared_ptr<ClientTls> tls(new ClientTls(context, std::move(options)));
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context, remember_session);
   static constexpr std::array<unsigned char, 9> kHttp1{8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
   SSL_CTX_set_alpn_protos(context, kHttp1.data(), kHttp1.size());
-  if (tls->options_.ca_file.empty()) {
-    if (SSL_CTX_set_default_verify_paths(context) != 1)
-      return tls_error("the system's certificate store cannot be read");
-  } else if (SSL_CTX_load_verify_file(context, tls->options_.ca_file.c_str()) != 1) {
-    return tls_error(tls->options_.ca_file + ": not a readable file of PEM certificates");
-  }
-  return tls;
+  return context;
 }
+
+// As SSL_CTX_load_verify_file does with a file: whatever certificates and CRLs there are. How many certificates.
+std::size_t add_all(X509_STORE* store, BIO* pem) {
+  STACK_OF(X509_INFO)* found = PEM_X509_INFO_read_bio(pem, nullptr, nullptr, nullptr);
+  std::size_t certificates = 0;
+  bool added = true;
+  for (int i = 0; found != nullptr && i < sk_X509_INFO_num(found); ++i) {
+    const X509_INFO* each = sk_X509_INFO_value(found, i);
+    if (each->x509 != nullptr) added &= X509_STORE_add_cert(store, each->x509) == 1;
+    if (each->crl != nullptr) added &= X509_STORE_add_crl(store, each->crl) == 1;
+    certificates += each->x509 != nullptr ? 1U : 0U;
+  }
+  sk_X509_INFO_pop_free(found, X509_INFO_free);
+  return added ? certificates : 0;
+}
+
+}  // namespace
+
+ClientTrust::~ClientTrust() { SSL_CTX_free(context_); }
+
+Result<std::shared_ptr<const ClientTrust>> ClientTrust::of_system() {
+  ERR_clear_error();
+  std::shared_ptr<const ClientTrust> trust(new ClientTrust(make_client_context()));
+  if (SSL_CTX_set_default_verify_paths(trust->context_) != 1)
+    return tls_error("the system's certificate store cannot be read");
+  return trust;
+}
+
+Result<std::shared_ptr<const ClientTrust>> ClientTrust::of_pem(std::string_view pem) {
+  ERR_clear_error();
+  std::shared_ptr<const ClientTrust> trust(new ClientTrust(make_client_context()));
+  BIO* text = BIO_new_mem_buf(pem.data(), static_cast<int>(std::min<std::size_t>(pem.size(), INT_MAX)));
+  CLV_CHECK(text != nullptr);
+  const std::size_t certificates = add_all(SSL_CTX_get_cert_store(trust->context_), text);
+  BIO_free(text);
+  if (certificates == 0) return tls_error("not a readable file of PEM certificates");
+  return trust;
+}
+
+ClientTls::ClientTls(std::shared_ptr<const ClientTrust> trust, ClientTlsOptions options)
+    : trust_(std::move(trust)), options_(std::move(options)) {}
+
+ClientTls::~ClientTls() { SSL_SESSION_free(session_); }
+
+std::shared_ptr<ClientTls> ClientTls::clone() const { return std::make_shared<ClientTls>(trust_, options_); }
 
 void apply_client_settings(ssl_st* ssl, ClientTls& tls) {
   const ClientTlsOptions& options = tls.options();
@@ -166,12 +189,12 @@ void apply_client_settings(ssl_st* ssl, ClientTls& tls) {
 }
 
 void ClientTls::resume(ssl_st* ssl) {
-  if (session_->last != nullptr) SSL_set_session(ssl, session_->last);
+  if (session_ != nullptr) SSL_set_session(ssl, session_);
 }
 
 void ClientTls::remember(ssl_session_st* session) {
-  SSL_SESSION_free(session_->last);
-  session_->last = session;
+  SSL_SESSION_free(session_);
+  session_ = session;
 }
 
 }  // namespace claviger::net

@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -44,7 +45,10 @@ struct TlsTest : ::testing::Test, testing::LoopFixture {
   }
 
   std::shared_ptr<ClientTls> client_for(const std::string& ca_file, const std::string& name) {
-    return *ClientTls::create({ca_file, name, base::parse_ip(name).has_value()});
+    std::ifstream file(ca_file);
+    const std::string pem{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    return std::make_shared<ClientTls>(*ClientTrust::of_pem(pem),
+                                       ClientTlsOptions{name, base::parse_ip(name).has_value()});
   }
 
   // Both sides of one handshake. The client's outcome is returned; the server's stream is kept.
@@ -128,7 +132,29 @@ TEST_F(TlsTest, NamesTheFileThatIsNoCertificate) {
   const auto bad = ServerTls::create(folder.write("junk.pem", "junk"), folder.write("junk.key", "junk"));
   ASSERT_FALSE(bad.has_value());
   EXPECT_NE(bad.error().what().find("junk.pem"), std::string_view::npos);
-  EXPECT_FALSE(ClientTls::create({folder.write("empty.pem", ""), "localhost", false}).has_value());
+}
+
+TEST_F(TlsTest, TrustIsMadeOfCertificatesOrNotAtAll) {
+  for (const std::string& pem :
+       {std::string(), std::string("junk"), made.key_pem, made.ca_pem.substr(0, made.ca_pem.size() / 2)})
+    EXPECT_FALSE(ClientTrust::of_pem(pem).has_value()) << pem;
+  EXPECT_TRUE(ClientTrust::of_pem("a comment\n" + made.ca_pem + made.ca_pem).has_value());
+  EXPECT_TRUE(ClientTrust::of_system().has_value());
+}
+
+TEST_F(TlsTest, ASessionIsResumedByItsOwnNameAloneHoweverTrustIsShared) {
+  const auto trust = *ClientTrust::of_pem(made.ca_pem);
+  const auto by_name = std::make_shared<ClientTls>(trust, ClientTlsOptions{"localhost", false});
+  const auto by_address = std::make_shared<ClientTls>(trust, ClientTlsOptions{"127.0.0.1", true});
+  const auto of_another = std::make_shared<ClientTls>(trust, ClientTlsOptions{"example.com", false});
+  ASSERT_TRUE(shake_hands(by_name).has_value());
+  EXPECT_TRUE(shake_hands(by_address).has_value());
+  // Had it the session of the others, nobody would look at the certificate again.
+  EXPECT_FALSE(shake_hands(of_another).has_value());
+  EXPECT_FALSE(
+      shake_hands(std::make_shared<ClientTls>(*ClientTrust::of_pem(make_local_ca({"localhost"})->ca_pem),
+                                              ClientTlsOptions{"localhost", false}))
+          .has_value());
 }
 
 TEST_F(TlsTest, RefusesAKeyThatIsNotTheCertificates) {
