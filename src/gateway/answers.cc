@@ -45,12 +45,27 @@ struct RateLimitText {
   std::array<char, 64> policy;
 };
 
+http::ProblemExtras extras_for_quota(const Call& call, RateLimitText& text) {
+  http::ProblemExtras extras;
+  const policy::Quota& quota = *call.grant->quota;
+  extras.retry_after_seconds = call.quota.reset_seconds;
+  const auto limit =
+      fmt::format_to_n(text.limit.data(), text.limit.size(), "\"quota\";r=0;t={}", call.quota.reset_seconds);
+  const auto policy = fmt::format_to_n(text.policy.data(), text.policy.size(), "\"quota\";q={};w={}",
+                                       quota.calls, quota.window.count());
+  extras.rate_limit = {text.limit.data(), std::min(limit.size, text.limit.size())};
+  extras.rate_limit_policy = {text.policy.data(), std::min(policy.size, text.policy.size())};
+  return extras;
+}
+
 http::ProblemExtras extras_for(const Call& call, const policy::Rate& address_rate, Code code,
                                RateLimitText& text) {
   http::ProblemExtras extras;
   if (code == Code::kNoCredential) extras.retry_after_seconds = kRetryNoCredential;
   if (code == Code::kUnavailable) extras.retry_after_seconds = kRetryUnavailable;
   if (code != Code::kLimited) return extras;
+  if (call.grant != nullptr && call.quota.kind == policy::QuotaDecision::Kind::kExhausted)
+    return extras_for_quota(call, text);
   const bool is_grant = call.grant != nullptr && call.grant->rate.has_value();
   const policy::Rate rate = is_grant ? *call.grant->rate : address_rate;
   const std::string_view name = is_grant ? "grant" : "address";
@@ -73,6 +88,12 @@ bool is_nobody_there(Code code) noexcept {
 
 net::Task<void> answer_with_problem(Worker& worker, http::ServerConnection& caller, Call& call,
                                     const Error& error) {
+  if (call.revoked) {
+    call.outcome = "revoked";
+    worker.metrics.add(Counter::kCallsRevoked);
+    caller.abort();
+    co_return;
+  }
   call.outcome = http::problem_kind(error.code()).code;
   if (!is_nobody_there(error.code())) worker.failures.note(call, error);
   if (caller.answer_began() || is_nobody_there(error.code())) {

@@ -10,7 +10,7 @@
 namespace claviger::gateway {
 
 // Writes an answer of the gateway's own (problem+json) in place of an upstream's, and counts it.
-// Nothing when an answer has begun, or nobody is there to read one.
+// A revoked call gets none: its connection is broken off. Nothing when an answer has begun, or nobody is there to read one.
 net::Task<void> answer_with_problem(Worker& worker, http::ServerConnection& caller, Call& call,
                                     const Error& error);
 

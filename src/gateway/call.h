@@ -12,6 +12,7 @@
 #include "gateway/world.h"
 #include "http/message.h"
 #include "http/path.h"
+#include "policy/quota.h"
 #include "policy/rate.h"
 #include "policy/snapshot.h"
 
@@ -47,14 +48,18 @@ struct Call {
   const policy::Grant* grant = nullptr;
   // limit
   policy::LimitDecision limit{true, 0, 0};
+  std::uint64_t limit_key = 0;  // of the grant and the principal, once it has been counted by rate
+  policy::QuotaDecision quota{};  // kTaken or kExhausted once it has been counted by quota
+  bool needs_lease = false;  // the quota's counter must be asked for; the pipeline stops here
   // strip
   std::bitset<http::kMaxFields> forward;  // of head->fields
   // attach
   const credentials::Credential* credential = nullptr;
 
   // What came of it, for the record.
+  bool revoked = false;  // while under way: the caller's connection is broken off, whatever the outcome says
   unsigned status = 0;
-  std::string_view outcome;  // "ok" or an error code
+  std::string_view outcome;  // "ok", an error code, or "revoked"
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   bool reused = false;

@@ -22,12 +22,14 @@ constexpr int kReadsBeforeYield = 16; // of a body that never makes us wait: oth
 net::Task<Result<void>> Exchange::run() {
   upstream_.begin();
   caller_.stream().watch_hangup(this);
+  interruption_.waits_in(this);
   auto outcome = co_await send_head();
   if (outcome.has_value()) {
     if (!request_sent_) upload_.start(upload());
     outcome = co_await download();
     co_await end_upload();
   }
+  interruption_.waits_in(nullptr);
   caller_.stream().watch_hangup(nullptr);
   call_.bytes_in = caller_.body_bytes();
   reusable_ = upstream_.finish(request_sent_ && outcome.has_value());
@@ -39,6 +41,15 @@ net::Task<Result<void>> Exchange::run() {
 void Exchange::on_hangup() noexcept {
   caller_gone_ = true;
   upstream_.stream().cancel();
+}
+
+// Whoever is woken first may run the whole call to its end, and take this object and both streams along; their sources stay
+// to the end of the loop's turn.
+void Exchange::interrupt() noexcept {
+  net::Source& upstream = upstream_.stream().source();
+  net::Source& caller = caller_.stream().source();
+  upstream.cancel();
+  caller.cancel();
 }
 
 // --- Up ------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 #include "base/result.h"
 #include "gateway/answer_head.h"
 #include "gateway/call.h"
+#include "gateway/interruption.h"
 #include "gateway/worker.h"
 #include "http/client_connection.h"
 #include "http/server_connection.h"
@@ -18,14 +19,15 @@ namespace claviger::gateway {
 //
 // Owns: nothing of the connections. Threads: its worker's.
 // Secrets: the head lies in arena scratch from the moment it is written to the moment it is sent.
-class Exchange final : public net::HangupWatcher {
+class Exchange final : public net::HangupWatcher, public Interruptible {
  public:
-  Exchange(Worker& worker, http::ServerConnection& caller, Call& call,
-           http::ClientConnection& upstream) noexcept
+  Exchange(Worker& worker, http::ServerConnection& caller, Call& call, http::ClientConnection& upstream,
+           Interruption& interruption) noexcept
       : worker_(worker),
         caller_(caller),
         call_(call),
         upstream_(upstream),
+        interruption_(interruption),
         timeouts_(call.upstream->resource->timeouts) {}
 
   // Requires: the exchange outlives the task.
@@ -44,6 +46,7 @@ class Exchange final : public net::HangupWatcher {
 
  private:
   void on_hangup() noexcept override;
+  void interrupt() noexcept override;
 
   net::Task<Result<void>> send_head();
   void append_early_body(http::HeadWriter& out);
@@ -60,6 +63,7 @@ class Exchange final : public net::HangupWatcher {
   http::ServerConnection& caller_;
   Call& call_;
   http::ClientConnection& upstream_;
+  Interruption& interruption_;
   const policy::UpstreamTimeouts& timeouts_;
   net::Child upload_;
   std::string_view pending_;             // a piece of the body that did not fit behind the head

@@ -25,7 +25,10 @@ constexpr std::array kStages{
 std::span<const Stage> all_stages() noexcept { return kStages; }
 
 Result<void> run_pipeline(Call& call, Worker& worker) noexcept {
-  for (const Stage& stage : kStages) CLV_TRY_VOID(stage.run(call, worker));
+  for (const Stage& stage : kStages) {
+    CLV_TRY_VOID(stage.run(call, worker));
+    if (call.needs_lease) break;
+  }
   return ok();
 }
 

@@ -19,7 +19,8 @@ struct Stage {
 // All of them, in the order they run.
 std::span<const Stage> all_stages() noexcept;
 
-// Runs the stages until one refuses. What stands in `call` afterwards is as far as they got.
+// Runs the stages until one refuses, or says what it needs (call.needs_lease): then the call is run again, from the
+// first, when it has that (gateway/serve_call.cc). What stands in `call` afterwards is as far as they got.
 Result<void> run_pipeline(Call& call, Worker& worker) noexcept;
 
 }  // namespace claviger::gateway

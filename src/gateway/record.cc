@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/record.h"
 
+#include "audit/event.h"
+
 namespace claviger::gateway {
 
-void record_call(Worker& worker, const Call& call) noexcept {
+namespace {
+
+telemetry::AccessRecord describe(const Worker& worker, const Call& call) noexcept {
   telemetry::AccessRecord record;
   record.time = call.wall;
   record.request_id = call.id();
@@ -22,7 +26,23 @@ void record_call(Worker& worker, const Call& call) noexcept {
   record.duration =
       std::chrono::duration_cast<std::chrono::microseconds>(worker.loop.clock().monotonic() - call.began);
   record.reused = call.reused;
+  return record;
+}
+
+}  // namespace
+
+void record_call(Worker& worker, const Call& call) noexcept {
+  const telemetry::AccessRecord record = describe(worker, call);
+  if (worker.lane != nullptr) {
+    // Room for what is under way there always is (audit::Lane).
+    worker.lane->added(audit::write_call_event(worker.lane->room().first<audit::Lane::kMaxEvent>(), record));
+    worker.metrics.add(telemetry::Counter::kAuditEvents);
+  }
   worker.access_log.append(record);
+}
+
+void record_line(Worker& worker, const Call& call) noexcept {
+  worker.access_log.append(describe(worker, call));
 }
 
 }  // namespace claviger::gateway

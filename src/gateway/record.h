@@ -6,7 +6,11 @@
 
 namespace claviger::gateway {
 
-// Writes the call's line. The last thing that happens to every call, whatever came of it.
+// Writes the call's event into the audit lane, and its line into the access log. The last thing that happens to every
+// call, whatever came of it.
 void record_call(Worker& worker, const Call& call) noexcept;
+
+// The line alone: of a request for which nothing was done because the lane has no room for its event.
+void record_line(Worker& worker, const Call& call) noexcept;
 
 }  // namespace claviger::gateway

@@ -12,7 +12,8 @@ namespace claviger::gateway {
 // Sends a call that the pipeline let through upstream, and streams the answer back.
 //
 // An Error with nothing of an answer written (caller.answer_began() is false) is for the door to answer. After
-// that the answer is broken off: the caller's connection is told to abort().
+// that the answer is broken off: the caller's connection is told to abort(). A call that is revoked meanwhile (call.revoked)
+// ends the same way, with kCancelled.
 // Requires: all three outlive the task; `call` went through the pipeline.
 net::Task<Result<void>> relay(Worker& worker, http::ServerConnection& caller, Call& call,
                               const AdoptedWorld& world);

@@ -3,8 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include <deque>
-
+#include "gateway/testing/script.h"
 #include "gateway/testing/stand.h"
 #include "net/listener.h"
 
@@ -13,47 +12,11 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// An upstream that says what it is told to, connection by connection.
-class Script {
- public:
-  struct Turn {
-    std::string wait_for;  // bytes that must have come
-    std::string say;
-    bool close = false;
-  };
-  std::deque<std::vector<Turn>> connections;  // one script for each accepted connection
-  std::vector<std::string> received;
-
-  net::Task<void> play(std::unique_ptr<net::Stream> stream, std::size_t number) {
-    const std::vector<Turn> turns = connections[number];
-    for (const Turn& turn : turns) {
-      while (received[number].find(turn.wait_for) == std::string::npos) {
-        std::array<char, 4096> buffer;
-        const auto got = co_await stream->read(buffer);
-        if (!got.has_value() || *got == 0) co_return;
-        received[number].append(buffer.data(), *got);
-      }
-      if (!turn.say.empty() && !(co_await stream->write_all(turn.say)).has_value()) co_return;
-      if (turn.close) co_return;
-    }
-    std::array<char, 4096> buffer;
-    for (;;) {
-      const auto got = co_await stream->read(buffer);
-      if (!got.has_value() || *got == 0) co_return;
-      received[number].append(buffer.data(), *got);
-    }
-  }
-};
-
 struct RelayTest : ::testing::Test {
   net::ListeningSocket socket = *net::listen_on(*net::parse_endpoint("127.0.0.1:0"), false);
   testing::Stand stand{socket.bound.port};
-  Script script;
-  std::unique_ptr<net::Acceptor> acceptor =
-      *net::Acceptor::create(stand.loop(), socket.fd, [this](int fd, const net::Endpoint&) {
-        script.received.emplace_back();
-        net::spawn(script.play(*net::make_tcp_stream(stand.loop(), fd), script.received.size() - 1));
-      });
+  testing::Script script;
+  std::unique_ptr<net::Acceptor> acceptor = script.listen(stand.loop(), socket.fd);
   net::testing::StreamPair pair{stand.loop()};
   http::ServerLimits limits;
   http::ServerConnection caller{std::move(pair.near), net::Endpoint{}, stand.buffers(), limits,

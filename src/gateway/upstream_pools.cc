@@ -1,160 +1,86 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/upstream_pools.h"
 
-#include <algorithm>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
-
-#include "base/check.h"
 
 namespace claviger::gateway {
 
 using telemetry::Counter;
 using telemetry::Gauge;
 
-// --- One connection ------------------------------------------------------------------------------
+// --- One world -----------------------------------------------------------------------------------
 
-// Whatever happens to an idle connection is its end: a close, an answer nobody asked for, or having been idle for too
-// long; but for the first time-out, which only takes its buffers.
-void PooledConnection::on_wakeup(net::Wakeup why) noexcept {
-  if (why != net::Wakeup::kTimeout || std::exchange(trimmed_, true)) return pool_.drop_idle(*this);
-  connection.stream().release_buffers();
-  wait_idle(pool_.limits_.idle);
+UpstreamPool& AdoptedWorld::pool(policy::UpstreamIndex index) const {
+  std::shared_ptr<UpstreamPool>& pool = (*pools_)[index];
+  if (!pool) pool = owner_->make_pool(*(*world_->upstreams)[index], *this);
+  return *pool;
 }
 
-void PooledConnection::wait_idle(std::chrono::milliseconds limit) noexcept {
-  connection.stream().set_deadline_after(limit);
-  connection.stream().source().wait_as_reader(*this, net::Source::Direction::kRead);
-}
-
-// --- One pool ------------------------------------------------------------------------------------
-
-UpstreamPool::UpstreamPool(net::Loop& loop, net::Resolver& resolver, net::BufferPool& buffers,
-                           telemetry::WorkerMetrics& metrics, const PoolLimits& limits,
-                           const UpstreamRuntime& upstream)
-    : loop_(loop),
-      resolver_(resolver),
-      buffers_(buffers),
-      metrics_(metrics),
-      limits_(limits),
-      destination_(upstream.destination),
-      tls_(upstream.tls ? upstream.tls->clone() : nullptr) {
-  idle_.reserve(limits_.connections);  // so that giving back never allocates
-}
-
-UpstreamPool::~UpstreamPool() { retire(); }
-
-net::Task<Result<UpstreamPool::Lease>> UpstreamPool::acquire(bool fresh,
-                                                             std::chrono::milliseconds connect_timeout) {
-  while (!fresh && !idle_.empty()) {
-    std::unique_ptr<PooledConnection> connection = std::move(idle_.back());
-    idle_.pop_back();
-    metrics_.add(Gauge::kUpstreamIdle, -1);
-    connection->connection.stream().source().forget(*connection);
-    if (connection->connection.is_fresh()) {
-      metrics_.add(Counter::kUpstreamReused);
-      co_return Lease{std::move(connection), true};
-    }
-    discard(std::move(connection));
-  }
-  if (open_ + connecting_ >= limits_.connections)
-    co_return Error(Code::kUnavailable, Blame::kOperator,
-                    "all connections to the upstream are in use (limits.upstream_connections)");
-  ++connecting_;
-  auto stream = co_await net::connect(loop_, resolver_, destination_, tls_, connect_timeout);
-  --connecting_;
-  if (!stream.has_value()) {
-    metrics_.add(Counter::kUpstreamConnectsFailed);
-    if (stream.error().blame() == Blame::kOperator) metrics_.add(Counter::kUpstreamGuardRefused);
-    co_return std::move(stream).error();
-  }
-  metrics_.add(Counter::kUpstreamConnects);
-  ++open_;
-  co_return Lease{std::make_unique<PooledConnection>(*this, *std::move(stream), buffers_), false};
-}
-
-void UpstreamPool::give_back(std::unique_ptr<PooledConnection> connection) noexcept {
-  if (retired_ || idle_.size() >= limits_.connections) return discard(std::move(connection));
-  connection->trimmed_ = false;
-  connection->wait_idle(net::kBuffersKeptIdle);
-  idle_.push_back(std::move(connection));
-  metrics_.add(Gauge::kUpstreamIdle, 1);
-}
-
-void UpstreamPool::discard(std::unique_ptr<PooledConnection> connection) noexcept {
-  metrics_.add(Counter::kUpstreamDiscarded);
-  --open_;
-  connection.reset();
-}
-
-void UpstreamPool::drop_idle(PooledConnection& connection) noexcept {
-  const auto found =
-      std::find_if(idle_.begin(), idle_.end(), [&](const auto& each) { return each.get() == &connection; });
-  CLV_CHECK(found != idle_.end());
-  std::unique_ptr<PooledConnection> dropped = std::move(*found);
-  idle_.erase(found);
-  metrics_.add(Gauge::kUpstreamIdle, -1);
-  discard(std::move(dropped));
-}
-
-void UpstreamPool::retire() noexcept {
-  retired_ = true;
-  while (!idle_.empty()) {
-    idle_.back()->connection.stream().source().forget(*idle_.back());
-    discard(std::move(idle_.back()));
-    idle_.pop_back();
-    metrics_.add(Gauge::kUpstreamIdle, -1);
-  }
-}
-
-// --- All pools -----------------------------------------------------------------------------------
-
-WorldUse::WorldUse(UpstreamPools& pools) noexcept : pools_(pools), adopted_(pools.worlds_.back().get()) {
+WorldUse::WorldUse(UpstreamPools& pools) noexcept : pools_(pools), adopted_(&pools.worlds_.back()) {
   ++adopted_->uses_;
 }
 
 WorldUse::~WorldUse() {
-  --adopted_->uses_;
-  if (adopted_->uses_ == 0 && adopted_ != pools_.worlds_.back().get()) pools_.collect();
+  if (--adopted_->uses_ == 0 && adopted_ != &pools_.worlds_.back()) pools_.worlds_.erase(adopted_->self_);
 }
 
-UpstreamPools::UpstreamPools(net::Loop& loop, net::Resolver& resolver, net::BufferPool& buffers,
-                             telemetry::WorkerMetrics& metrics, PoolLimits limits)
-    : loop_(loop), resolver_(resolver), buffers_(buffers), metrics_(metrics), limits_(limits) {}
-
-UpstreamPools::~UpstreamPools() = default;
+// --- All of them ---------------------------------------------------------------------------------
 
 void UpstreamPools::adopt(std::shared_ptr<const World> world) {
-  auto adopted = std::make_unique<AdoptedWorld>();
-  std::unordered_map<std::string, std::unique_ptr<UpstreamPool>> kept;
-  for (const UpstreamRuntime& upstream : world->upstreams) {
-    auto& pool = kept[upstream.pool_key];
-    if (const auto found = pools_.find(upstream.pool_key); found != pools_.end())
-      pool = std::move(found->second);
-    if (!pool) pool = std::make_unique<UpstreamPool>(loop_, resolver_, buffers_, metrics_, limits_, upstream);
-    adopted->pools_.push_back(pool.get());
-  }
-  for (auto& [key, pool] : pools_) {
-    if (!pool) continue;
-    pool->retire();
-    retired_.push_back(std::move(pool));
-  }
-  pools_ = std::move(kept);
-  adopted->world_ = std::move(world);
-  metrics_.set(Gauge::kSnapshotRevision, static_cast<std::int64_t>(adopted->world_->policy->revision()));
-  metrics_.add(Counter::kSnapshotsAdopted);
-  worlds_.push_back(std::move(adopted));
-  collect();
+  AdoptedWorld* before = worlds_.empty() ? nullptr : &worlds_.back();
+  AdoptedWorld next;
+  next.owner_ = this;
+  if (before == nullptr) next.pools_ = std::make_shared<AdoptedWorld::Pools>(world->upstreams->size());
+  else if (before->world_->upstreams == world->upstreams) next.pools_ = before->pools_;
+  else next.pools_ = take_over(*before, *world->upstreams);
+  next.world_ = std::move(world);
+  around_.metrics.set(Gauge::kSnapshotRevision, static_cast<std::int64_t>(next.world_->policy->revision()));
+  around_.metrics.add(Counter::kSnapshotsAdopted);
+  worlds_.push_back(std::move(next));
+  worlds_.back().self_ = std::prev(worlds_.end());
+  if (before != nullptr && before->uses_ == 0) worlds_.erase(before->self_);
 }
 
-// Frees worlds that no call holds, and pools that no world and no connection needs.
-void UpstreamPools::collect() noexcept {
-  const AdoptedWorld* current = worlds_.back().get();
-  std::erase_if(worlds_, [&](const auto& each) { return each.get() != current && each->uses_ == 0; });
-  if (worlds_.size() == 1) std::erase_if(retired_, [](const auto& pool) { return pool->is_unused(); });
+// The pools for another table: of an upstream that is the same, or only differs in what its connections do not depend
+// on, those that there are. The others are retired, and go with the last call that holds a world they are in.
+std::shared_ptr<AdoptedWorld::Pools> UpstreamPools::take_over(const AdoptedWorld& before,
+                                                              const UpstreamTable& table) {
+  const UpstreamTable& old = *before.world_->upstreams;
+  const AdoptedWorld::Pools& pools = *before.pools_;
+  auto next = std::make_shared<AdoptedWorld::Pools>(table.size());
+  std::unordered_map<std::string_view, std::size_t>
+      left;  // pools whose upstream is not at its place any more
+  for (std::size_t i = 0; i < pools.size(); ++i) {
+    if (!pools[i]) continue;
+    if (i < table.size() && (table[i] == old[i] || (table[i] && table[i]->pool_key == pools[i]->key())))
+      (*next)[i] = pools[i];
+    else left.emplace(pools[i]->key(), i);
+  }
+  for (std::size_t i = 0; i < table.size() && !left.empty(); ++i) {
+    if (!table[i] || (i < old.size() && table[i] == old[i])) continue;
+    const auto moved = left.find(table[i]->pool_key);
+    if (moved == left.end()) continue;
+    (*next)[i] = pools[moved->second];
+    left.erase(moved);
+  }
+  for (const auto& [key, i] : left) pools[i]->retire();
+  return next;
+}
+
+std::shared_ptr<UpstreamPool> UpstreamPools::make_pool(const UpstreamRuntime& upstream,
+                                                       const AdoptedWorld& world) {
+  auto pool = std::make_shared<UpstreamPool>(around_, upstream);
+  if (draining_ || &world != &worlds_.back()) pool->retire();  // nobody comes to use a connection again
+  return pool;
 }
 
 void UpstreamPools::retire_all() noexcept {
-  for (auto& [key, pool] : pools_) pool->retire();
+  draining_ = true;
+  if (worlds_.empty()) return;
+  for (const auto& pool : *worlds_.back().pools_)
+    if (pool) pool->retire();
 }
 
 }  // namespace claviger::gateway

@@ -1,102 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <chrono>
+#include <list>
 #include <memory>
-#include <string>
-#include <unordered_map>
 #include <vector>
 
+#include "gateway/upstream_pool.h"
 #include "gateway/world.h"
-#include "http/client_connection.h"
-#include "net/buffer.h"
-#include "net/loop.h"
-#include "net/resolver.h"
-#include "net/task.h"
-#include "telemetry/metrics.h"
 
 namespace claviger::gateway {
 
-class UpstreamPool;
-
-// A connection to an upstream that knows its way home. Idle, it watches for the peer's close, so that a
-// quiet spell does not fail the first caller after it.
-class PooledConnection final : public net::Waiter {
- public:
-  PooledConnection(UpstreamPool& pool, std::unique_ptr<net::Stream> stream, net::BufferPool& buffers) noexcept
-      : connection(std::move(stream), buffers), pool_(pool) {}
-  http::ClientConnection connection;
-
- private:
-  friend class UpstreamPool;
-  void on_wakeup(net::Wakeup why) noexcept override;
-  void wait_idle(std::chrono::milliseconds limit) noexcept;
-  UpstreamPool& pool_;
-  bool trimmed_ = false;  // idle for a while, and without buffers since
-};
-
-struct PoolLimits {
-  std::size_t connections = 256;  // in use and idle, for each worker and upstream
-  std::chrono::milliseconds idle{std::chrono::seconds(50)};  // below the 60 s after which many servers close
-};
-
-// The connections of one worker to one upstream, last used first.
-//
-// Owns: the idle connections. Those in use belong to their call, and come back or not.
-// Threads: its worker's.
-class UpstreamPool {
- public:
-  UpstreamPool(net::Loop& loop, net::Resolver& resolver, net::BufferPool& buffers,
-               telemetry::WorkerMetrics& metrics, const PoolLimits& limits, const UpstreamRuntime& upstream);
-  ~UpstreamPool();
-
-  struct Lease {
-    std::unique_ptr<PooledConnection> connection;
-    bool reused = false;
-  };
-  // An idle connection, or a new one. `fresh`: a new one whatever is idle.
-  // kUpstreamFailed, kUpstreamTimeout, kUnavailable at the limit.
-  net::Task<Result<Lease>> acquire(bool fresh, std::chrono::milliseconds connect_timeout);
-  // Requires: its exchange ended cleanly (ClientConnection::finish() said so).
-  void give_back(std::unique_ptr<PooledConnection> connection) noexcept;
-  void discard(std::unique_ptr<PooledConnection> connection) noexcept;
-
-  // No more reuse: what is idle is closed now, what is in use when it comes back.
-  void retire() noexcept;
-  bool is_unused() const noexcept { return open_ == 0 && connecting_ == 0; }
-
- private:
-  friend class PooledConnection;
-  void drop_idle(PooledConnection& connection) noexcept;
-
-  net::Loop& loop_;
-  net::Resolver& resolver_;
-  net::BufferPool& buffers_;
-  telemetry::WorkerMetrics& metrics_;
-  PoolLimits limits_;
-  net::Destination destination_;
-  std::shared_ptr<net::ClientTls> tls_;
-  std::vector<std::unique_ptr<PooledConnection>> idle_;
-  std::size_t open_ = 0;
-  std::size_t connecting_ = 0;
-  bool retired_ = false;
-};
+class UpstreamPools;
 
 // The world as one worker has adopted it, with its pools. Calls hold on to the one they began with.
 class AdoptedWorld {
  public:
   const World& world() const noexcept { return *world_; }
-  UpstreamPool& pool(policy::UpstreamIndex index) const noexcept { return *pools_[index]; }
+  // The connections to one of its upstreams: made when first asked for, shared with the worlds before and after in which
+  // the upstream is the same.
+  // Requires: the upstream is there.
+  UpstreamPool& pool(policy::UpstreamIndex index) const;
 
  private:
   friend class UpstreamPools;
   friend class WorldUse;
+  // By policy::UpstreamIndex; null until used.
+  using Pools = std::vector<std::shared_ptr<UpstreamPool>>;
+
+  UpstreamPools* owner_ = nullptr;
   std::shared_ptr<const World> world_;
-  std::vector<UpstreamPool*> pools_;
+  std::shared_ptr<Pools> pools_;  // of all worlds with the same upstream table
+  std::list<AdoptedWorld>::iterator self_;
   std::size_t uses_ = 0;  // not atomic: a worker's own
 };
-
-class UpstreamPools;
 
 // Holds an adopted world for the length of a call.
 class WorldUse {
@@ -114,28 +50,36 @@ class WorldUse {
 };
 
 // All pools of a worker, over changes of world: an upstream that stays the same keeps its connections.
+//
+// Cost of adopt(): nothing to speak of when the upstream table is the same one; else a comparison of pointers for
+// each upstream, and something to do for those that differ.
+// Threads: its worker's.
 class UpstreamPools {
  public:
   UpstreamPools(net::Loop& loop, net::Resolver& resolver, net::BufferPool& buffers,
-                telemetry::WorkerMetrics& metrics, PoolLimits limits);
-  ~UpstreamPools();
+                telemetry::WorkerMetrics& metrics, PoolLimits limits)
+      : around_{loop, resolver, buffers, metrics, limits} {}
+  UpstreamPools(const UpstreamPools&) = delete;
+  UpstreamPools& operator=(const UpstreamPools&) = delete;
 
+  // For the calls that begin from now on. What is to become of the others is for adopt(Worker&, ...) (worker.h).
   void adopt(std::shared_ptr<const World> world);
-  // Closes idle connections (drain).
+  // The one adopted last; null before the first.
+  const World* current() const noexcept { return worlds_.empty() ? nullptr : worlds_.back().world_.get(); }
+  // Closes idle connections, and from now on each after its use (drain).
   void retire_all() noexcept;
+  // Worlds in memory: the current one, and those that calls still hold.
+  std::size_t worlds() const noexcept { return worlds_.size(); }
 
  private:
+  friend class AdoptedWorld;
   friend class WorldUse;
-  void collect() noexcept;
+  std::shared_ptr<AdoptedWorld::Pools> take_over(const AdoptedWorld& before, const UpstreamTable& table);
+  std::shared_ptr<UpstreamPool> make_pool(const UpstreamRuntime& upstream, const AdoptedWorld& world);
 
-  net::Loop& loop_;
-  net::Resolver& resolver_;
-  net::BufferPool& buffers_;
-  telemetry::WorkerMetrics& metrics_;
-  PoolLimits limits_;
-  std::unordered_map<std::string, std::unique_ptr<UpstreamPool>> pools_;
-  std::vector<std::unique_ptr<UpstreamPool>> retired_;
-  std::vector<std::unique_ptr<AdoptedWorld>> worlds_;  // the last is current
+  PoolSurroundings around_;
+  std::list<AdoptedWorld> worlds_;  // the last is current
+  bool draining_ = false;
 };
 
 }  // namespace claviger::gateway

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <memory>
 
+#include "audit/lane.h"
 #include "crypto/hash.h"
+#include "gateway/active_calls.h"
 #include "gateway/failure_log.h"
 #include "gateway/request_ids.h"
 #include "gateway/secret_scratch.h"
@@ -13,6 +16,8 @@
 #include "net/buffer.h"
 #include "net/loop.h"
 #include "net/resolver.h"
+#include "policy/lease_wait.h"
+#include "policy/quota.h"
 #include "policy/rate.h"
 #include "telemetry/access_log.h"
 #include "telemetry/metrics.h"
@@ -26,6 +31,11 @@ struct Shared {
   const policy::LimitKeys& limit_keys;
   policy::Rate unauthenticated_rate;  // refusals for bad credentials, for each address
   http::HeadLimits answer_head;       // of upstreams
+  std::chrono::milliseconds lane_timeout{
+      std::chrono::seconds(5)};  // for which a request waits for the audit log
+  policy::QuotaCells* quota_cells =
+      nullptr;  // null: nothing counts quotas, and grants that have one are of no use
+  const policy::LeaseCounter* leases = nullptr;
 };
 
 // What one worker has of its own: nothing in here is touched by another thread while it runs.
@@ -35,6 +45,7 @@ struct Worker {
   net::BufferPool& buffers;
   telemetry::WorkerMetrics& metrics;
   telemetry::AccessLog& access_log;
+  audit::Lane* lane;  // of the audit log; null: there is none
   FailureLog failures;
   vault::Opener opener;
   crypto::Sha256 sha256;
@@ -42,7 +53,13 @@ struct Worker {
   SecretScratchPool scratch;
   UpstreamPools pools;
   const Shared& shared;
+  ActiveCalls active_calls;
   std::size_t turn = 0;  // of credentials in a pool
 };
+
+// Decides every request from now on by `world`, and ends the calls in flight that it does not allow any more.
+void adopt(Worker& worker, std::shared_ptr<const World> world);
+// Ends the calls in flight whose key or grant has expired meanwhile. To be called once a second.
+void end_expired(Worker& worker) noexcept;
 
 }  // namespace claviger::gateway

@@ -1,25 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/world.h"
 
-#include <fcntl.h>
-#include <unistd.h>
+#include <utility>
 
-#include <fstream>
-#include <iterator>
-#include <unordered_map>
-
-#include "base/file_trust.h"
-#include "base/parse.h"
 #include "credentials/catalog.h"
-#include "crypto/hash.h"
+#include "gateway/destination.h"
 #include "gateway/strip_names.h"
+#include "vault/source.h"
 
 namespace claviger::gateway {
 namespace {
 
-const base::Document& auth_of(const policy::CredentialResource& credential,
-                              const policy::UpstreamResource& upstream) {
-  return credential.auth.type == base::Document::Type::kNull ? upstream.auth : credential.auth;
+using policy::CredentialState;
+
+// --- Settings ------------------------------------------------------------------------------------
+
+Result<void> check_auth(const base::Document& auth) {
+  if (auth.type == base::Document::Type::kNull) return ok();
+  const credentials::Kind* kind = CLV_TRY(credentials::find_kind(auth));
+  return kind->check(auth);
 }
 
 Result<const credentials::Kind*> kind_of(const policy::CredentialResource& credential,
@@ -34,146 +33,162 @@ Result<const credentials::Kind*> kind_of(const policy::CredentialResource& crede
   return kind;
 }
 
-// One text for settings, whatever order or quoting they were written in is kept: any change counts.
-void append_settings(std::string& out, const base::Document& node) {
-  out += node.scalar;
-  for (const auto& item : node.items) append_settings(out += "[", item);
-  for (const auto& [key, value] : node.entries) append_settings(out += "{" + key + "=", value);
-  out += ";";
-}
-
-// The content of the CA file: to put another certificate into it is to change whom a secret is sent to.
-Result<std::string> digest_of_ca(const policy::UpstreamResource& resource) {
-  if (resource.tls.ca.empty()) return std::string();
-  const int fd = ::open(resource.tls.ca.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd >= 0) {
-    const auto trusted = base::check_not_writable_by_others(fd, resource.tls.ca);
-    ::close(fd);
-    if (!trusted.has_value())
-      return base::invalid_at(
-          resource.place, "upstream '" + resource.name + "': tls.ca: " + std::string(trusted.error().what()));
-  }
-  std::ifstream file(resource.tls.ca, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file || text.empty())
-    return base::invalid_at(
-        resource.place, "upstream '" + resource.name + "': tls.ca '" + resource.tls.ca + "' cannot be read");
-  return base::format_hex(crypto::Sha256().digest(text));
-}
-
-// What a sealed secret is bound to: who it is, and every setting that decides where it goes.
-std::string binding(const policy::CredentialResource& credential, const UpstreamRuntime& runtime) {
-  const policy::UpstreamResource& upstream = *runtime.resource;
-  std::string settings;
-  append_settings(settings, auth_of(credential, upstream));
-  const std::string port = std::to_string(upstream.base_url.port);
-  const std::string_view parts[] = {"credential",
-                                    credential.name,
-                                    upstream.name,
-                                    upstream.base_url.tls ? "https" : "http",
-                                    upstream.base_url.host,
-                                    port,
-                                    runtime.ca_digest,
-                                    upstream.tls.server_name,
-                                    settings};
-  return base::format_hex(crypto::Sha256().digest_parts(parts));
-}
-
-Result<std::shared_ptr<net::ClientTls>> make_tls(const policy::UpstreamResource& resource) {
-  if (!resource.base_url.tls) return std::shared_ptr<net::ClientTls>();
-  net::ClientTlsOptions options;
-  options.ca_file = resource.tls.ca;
-  options.server_name = resource.tls.server_name.empty() ? resource.base_url.host : resource.tls.server_name;
-  options.name_is_ip = base::parse_ip(options.server_name).has_value();
-  auto tls = net::ClientTls::create(std::move(options));
-  if (!tls.has_value())
-    return base::invalid_at(resource.place,
-                            "upstream '" + resource.name + "': " + std::string(tls.error().what()));
-  return *std::move(tls);
-}
-
-std::string pool_key(const policy::UpstreamResource& resource, const std::string& ca_digest) {
-  // A pool is one upstream's: connections that carried another's credentials are not shared, whatever the address.
-  std::string key = resource.name + "|" + (resource.base_url.tls ? "https" : "http") + "|" +
-                    resource.base_url.host + "|" + std::to_string(resource.base_url.port) + "|" + ca_digest +
-                    "|" + resource.tls.server_name + "|" +
-                    (resource.allow_private_addresses.all ? "all" : "");
-  for (const auto& range : resource.allow_private_addresses.ranges)
-    key += "|" + base::format_ip(range.network) + "/" + std::to_string(range.prefix);
-  return key;
-}
-
-Result<UpstreamRuntime> make_upstream(const policy::UpstreamResource& resource,
-                                      const std::vector<net::Endpoint>& own_listeners) {
-  UpstreamRuntime upstream;
-  upstream.resource = &resource;
-  upstream.destination.host = resource.base_url.host;
-  upstream.destination.port = static_cast<std::uint16_t>(resource.base_url.port);
-  upstream.destination.rules = {resource.allow_private_addresses.all, resource.allow_private_addresses.ranges,
-                                own_listeners};
-  upstream.ca_digest = CLV_TRY(digest_of_ca(resource));
-  upstream.tls = CLV_TRY(make_tls(resource));
-  upstream.pool_key = pool_key(resource, upstream.ca_digest);
-  return upstream;
-}
-
-Result<void> add_credential(const policy::CredentialResource& resource, UpstreamRuntime& upstream,
-                            vault::ProcessKey& key, vault::SecretSources& sources) {
-  const credentials::Kind* kind = CLV_TRY(kind_of(resource, *upstream.resource));
-  const auto explain = [&](const Error& error) {
-    return base::invalid_at(resource.place,
-                            "credential '" + resource.name + "': " + std::string(error.what()));
-  };
-  auto secret = sources.read(resource.from);
-  if (!secret.has_value()) return explain(secret.error());
-  const std::string bound_to = binding(resource, upstream);
-  auto credential =
-      kind->make({resource.name, auth_of(resource, *upstream.resource), *std::move(secret), bound_to}, key);
-  if (!credential.has_value()) return explain(credential.error());
-  if (!(*credential)->field_name().empty())
-    upstream.strip_fields.push_back(fold_name((*credential)->field_name()));
-  if (!(*credential)->query_name().empty()) upstream.strip_queries.emplace_back((*credential)->query_name());
-  upstream.credentials.push_back(*std::move(credential));
+Result<void> check_source(const policy::CredentialResource& credential) {
+  if (const auto form = vault::SecretSources::check(credential.from); !form.has_value())
+    return base::invalid_at(credential.place,
+                            "credential '" + credential.name + "': " + std::string(form.error().what()));
   return ok();
 }
 
-std::unordered_map<std::string_view, std::size_t> index_upstreams(const policy::Snapshot& snapshot) {
-  std::unordered_map<std::string_view, std::size_t> index;
-  for (std::size_t i = 0; i < snapshot.upstreams().size(); ++i)
-    index.emplace(snapshot.upstreams()[i].resource.name, i);
-  return index;
+// --- One upstream --------------------------------------------------------------------------------
+
+class UpstreamBuilder {
+ public:
+  // `goes_on`: what is wrong with secrets and CA files is noted instead of ending it.
+  UpstreamBuilder(const WorldSettings& settings, vault::ProcessKey& key, SecretProvider& secrets,
+                  const UpstreamTable* before, bool goes_on)
+      : settings_(settings), key_(key), secrets_(secrets), trusts_(before), goes_on_(goes_on) {}
+
+  Result<std::shared_ptr<const UpstreamRuntime>> build(std::shared_ptr<const policy::Upstream> source);
+
+ private:
+  Result<void> add(const policy::CredentialResource& resource, UpstreamRuntime& upstream);
+  Result<std::unique_ptr<const credentials::Credential>> make(const policy::CredentialResource& resource,
+                                                              const credentials::Kind& kind,
+                                                              const UpstreamRuntime& upstream);
+
+  const WorldSettings& settings_;
+  vault::ProcessKey& key_;
+  SecretProvider& secrets_;
+  TrustCache trusts_;
+  bool goes_on_;
+};
+
+Result<std::shared_ptr<const UpstreamRuntime>> UpstreamBuilder::build(
+    std::shared_ptr<const policy::Upstream> source) {
+  auto upstream = std::make_shared<UpstreamRuntime>();
+  upstream->source = std::move(source);
+  upstream->resource = &upstream->source->resource;
+  CLV_TRY_VOID(check_auth(upstream->resource->auth));
+  const auto placed = set_destination(*upstream, settings_, trusts_);
+  if (!placed.has_value() && !goes_on_) return placed.error();
+  for (const policy::CredentialResource& credential : upstream->source->credentials) {
+    if (placed.has_value()) CLV_TRY_VOID(add(credential, *upstream));
+    else upstream->unusable.push_back({credential.name, std::string(placed.error().what())});
+  }
+  return std::shared_ptr<const UpstreamRuntime>(std::move(upstream));
+}
+
+Result<std::unique_ptr<const credentials::Credential>> UpstreamBuilder::make(
+    const policy::CredentialResource& resource, const credentials::Kind& kind,
+    const UpstreamRuntime& upstream) {
+  if (resource.state == CredentialState::kUnbound)
+    return Error(Code::kInvalid, Blame::kOperator,
+                 "is unbound: where its secret would go was changed; set the secret again");
+  if (resource.state == CredentialState::kMissing)
+    return Error(Code::kInvalid, Blame::kOperator, "has no secret yet; set it");
+  const std::string destination = digest_destination(*upstream.resource, resource, upstream.ca_digest);
+  base::SecretBytes secret = CLV_TRY(secrets_.read(resource, destination));
+  return kind.make({resource.name, auth_of(resource, *upstream.resource), std::move(secret), destination},
+                   key_);
+}
+
+Result<void> UpstreamBuilder::add(const policy::CredentialResource& resource, UpstreamRuntime& upstream) {
+  const credentials::Kind* kind = CLV_TRY(kind_of(resource, *upstream.resource));
+  if (resource.state == CredentialState::kDisabled || resource.state == CredentialState::kRevoked)
+    return ok();
+  auto made = make(resource, *kind, upstream);
+  if (!made.has_value()) {
+    const std::string who = "credential '" + resource.name + "': ";
+    std::string_view why = made.error().what();
+    if (why.starts_with(who)) why.remove_prefix(who.size());
+    if (!goes_on_) return base::invalid_at(resource.place, who + std::string(why));
+    upstream.unusable.push_back({resource.name, std::string(why)});
+    return ok();
+  }
+  const credentials::Credential& credential = **made;
+  if (!credential.field_name().empty()) upstream.strip_fields.push_back(fold_name(credential.field_name()));
+  if (!credential.query_name().empty()) upstream.strip_queries.emplace_back(credential.query_name());
+  upstream.credentials.push_back(*std::move(made));
+  return ok();
+}
+
+// --- All of them ---------------------------------------------------------------------------------
+
+using Sources = std::span<const std::shared_ptr<const policy::Upstream>>;
+
+// Of position `i`, what was made of the same upstream before; null when it is another, or none.
+std::shared_ptr<const UpstreamRuntime> same_as_before(const UpstreamTable* before, const Sources& sources,
+                                                      std::size_t i) {
+  if (before == nullptr || i >= before->size() || !(*before)[i]) return nullptr;
+  return (*before)[i]->source == sources[i] ? (*before)[i] : nullptr;
+}
+
+bool is_same_table(const UpstreamTable* before, const Sources& sources) {
+  if (before == nullptr || before->size() != sources.size()) return false;
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    if (((*before)[i] ? (*before)[i]->source : nullptr) != sources[i]) return false;
+  return true;
 }
 
 }  // namespace
 
-Result<std::shared_ptr<const World>> build_world(policy::Resources resources, std::uint64_t revision,
-                                                 const std::vector<net::Endpoint>& own_listeners,
-                                                 vault::ProcessKey& key, vault::SecretSources& sources) {
+Result<std::shared_ptr<const World>> build_world(std::shared_ptr<const policy::Snapshot> snapshot,
+                                                 const World* before, const WorldSettings& settings,
+                                                 vault::ProcessKey& key, SecretProvider& secrets,
+                                                 std::vector<UnusableCredential>* unusable) {
+  const UpstreamTable* known = before != nullptr ? before->upstreams.get() : nullptr;
+  const Sources sources = snapshot->upstreams();
   auto world = std::make_shared<World>();
-  world->policy = CLV_TRY(policy::Snapshot::compile(std::move(resources), revision));
-  for (const policy::Upstream& upstream : world->policy->upstreams())
-    world->upstreams.push_back(CLV_TRY(make_upstream(upstream.resource, own_listeners)));
-  const auto index = index_upstreams(*world->policy);
-  for (const policy::CredentialResource& credential : world->policy->credentials())
-    CLV_TRY_VOID(add_credential(credential, world->upstreams[index.at(credential.upstream)], key, sources));
+  if (is_same_table(known, sources)) {
+    world->upstreams = before->upstreams;
+  } else {
+    UpstreamBuilder builder(settings, key, secrets, known, unusable != nullptr);
+    auto table = std::make_shared<UpstreamTable>(sources.size());
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+      (*table)[i] = same_as_before(known, sources, i);
+      if (!(*table)[i] && sources[i]) (*table)[i] = CLV_TRY(builder.build(sources[i]));
+    }
+    world->upstreams = std::move(table);
+  }
+  world->policy = std::move(snapshot);
+  if (unusable != nullptr) {
+    for (const auto& upstream : *world->upstreams)
+      if (upstream) unusable->insert(unusable->end(), upstream->unusable.begin(), upstream->unusable.end());
+  }
   return std::shared_ptr<const World>(std::move(world));
+}
+
+// --- Checks --------------------------------------------------------------------------------------
+
+Result<void> check_resource(const policy::Resource& resource) {
+  if (const auto* upstream = std::get_if<policy::UpstreamResource>(&resource)) {
+    CLV_TRY_VOID(check_auth(upstream->auth));
+    UpstreamRuntime runtime;
+    runtime.resource = upstream;
+    TrustCache trusts(nullptr);
+    return set_destination(runtime, {}, trusts);
+  }
+  if (const auto* credential = std::get_if<policy::CredentialResource>(&resource)) {
+    CLV_TRY_VOID(check_auth(credential->auth));
+    if (!credential->from.empty()) return check_source(*credential);
+  }
+  return ok();
 }
 
 Result<void> check_resources(policy::Resources resources) {
   const auto snapshot = CLV_TRY(policy::Snapshot::compile(std::move(resources), 0));
-  for (const policy::Upstream& upstream : snapshot->upstreams()) {
-    if (upstream.resource.auth.type != base::Document::Type::kNull) {
-      const credentials::Kind* kind = CLV_TRY(credentials::find_kind(upstream.resource.auth));
-      CLV_TRY_VOID(kind->check(upstream.resource.auth));
+  TrustCache trusts(nullptr);
+  for (const auto& upstream : snapshot->upstreams()) {
+    if (!upstream) continue;
+    CLV_TRY_VOID(check_auth(upstream->resource.auth));
+    UpstreamRuntime runtime;
+    runtime.resource = &upstream->resource;
+    CLV_TRY_VOID(set_destination(runtime, {}, trusts));
+    for (const policy::CredentialResource& credential : upstream->credentials) {
+      CLV_TRY(kind_of(credential, upstream->resource));
+      CLV_TRY_VOID(check_source(credential));
     }
-    CLV_TRY(make_upstream(upstream.resource, {}));
-  }
-  const auto index = index_upstreams(*snapshot);
-  for (const policy::CredentialResource& credential : snapshot->credentials()) {
-    CLV_TRY(kind_of(credential, snapshot->upstreams()[index.at(credential.upstream)].resource));
-    if (auto form = vault::SecretSources::check(credential.from); !form.has_value())
-      return base::invalid_at(credential.place,
-                              "credential '" + credential.name + "': " + std::string(form.error().what()));
   }
   return ok();
 }

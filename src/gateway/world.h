@@ -12,37 +12,76 @@
 #include "net/tls.h"
 #include "policy/snapshot.h"
 #include "vault/process_key.h"
-#include "vault/source.h"
 
 namespace claviger::gateway {
 
+// A credential that cannot be used, and why ("has no secret yet").
+struct UnusableCredential {
+  std::string name;
+  std::string why;
+};
+
 // An upstream as the relay uses it: what policy::Upstream says, made ready once instead of at each call.
+// Immutable, and shared by all worlds in which the upstream and its credentials are the same.
 struct UpstreamRuntime {
-  const policy::UpstreamResource* resource = nullptr;  // in World::policy
+  std::shared_ptr<const policy::Upstream> source;
+  const policy::UpstreamResource* resource = nullptr;  // in *source
   net::Destination destination;
   std::shared_ptr<net::ClientTls> tls;  // null for http; workers clone it
   std::string ca_digest;  // of the CA file's content, hex; empty for the system's store
-  // Connections may be shared by whatever has the same key: address, trust, rules.
+  // Connections may be shared by whatever has the same key: upstream, address, trust, rules.
   std::string pool_key;
   std::vector<std::string> strip_fields;   // lower case, '-' for '_': what its credentials set
   std::vector<std::string> strip_queries;  // query parameters that its credentials set
-  std::vector<std::unique_ptr<const credentials::Credential>> credentials;
+  std::vector<std::unique_ptr<const credentials::Credential>> credentials;  // the usable ones
+  std::vector<UnusableCredential> unusable;  // of the rest, those that ought to be usable
 };
+using UpstreamTable = std::vector<std::shared_ptr<const UpstreamRuntime>>;  // null where there is none
 
 // Everything that requests are decided and sent on: one immutable value, swapped as a whole.
 //
 // Threads: any. Secrets: sealed ones only.
 struct World {
   std::shared_ptr<const policy::Snapshot> policy;
-  std::vector<UpstreamRuntime> upstreams;  // by policy::UpstreamIndex
+  std::shared_ptr<const UpstreamTable>
+      upstreams;  // by policy::UpstreamIndex; the same table while nothing in it changed
 };
 
-// Reads and seals every secret, loads every CA. Nothing is half-built: an Error changes nothing.
-// Threads: the control thread's (it reads files).
-Result<std::shared_ptr<const World>> build_world(policy::Resources resources, std::uint64_t revision,
-                                                 const std::vector<net::Endpoint>& own_listeners,
-                                                 vault::ProcessKey& key, vault::SecretSources& sources);
+// Where a credential's secret comes from: environment and files (source_secrets.h), or the vault.
+// Threads: the control thread's.
+class SecretProvider {
+ public:
+  virtual ~SecretProvider() = default;
+  // `destination` is the digest of where it will go. kInvalid when there is none or it was sealed for another destination.
+  virtual Result<base::SecretBytes> read(const policy::CredentialResource& credential,
+                                         std::string_view destination) = 0;
+};
 
+struct WorldSettings {
+  std::vector<net::Endpoint> own_listeners;  // the guard refuses them as destinations
+};
+
+// Makes the world of a snapshot. Upstreams that are the same objects as in `before` are taken over from it as they are,
+// and so is what it loaded of CAs; null: reads everything anew (CA files and secrets included).
+//
+// A disabled or revoked credential is left out. What is wrong with another's secret (unbound, missing, unreadable) goes to
+// `unusable` when it is given, for all upstreams, those taken over included; and is an Error otherwise. The same
+// with a CA file: its upstream then has no credentials, and serves nobody. Wrong settings are always an Error.
+// Nothing is half-built: an Error changes nothing.
+// Threads: the control thread's (it reads files).
+Result<std::shared_ptr<const World>> build_world(std::shared_ptr<const policy::Snapshot> snapshot,
+                                                 const World* before, const WorldSettings& settings,
+                                                 vault::ProcessKey& key, SecretProvider& secrets,
+                                                 std::vector<UnusableCredential>* unusable);
+
+// A digest (hex) of everything that decides where a credential's secret goes: base URL, TLS trust (the content of the CA file
+// included), auth settings; and of the names of both. Stable: the vault keeps it beside what it seals.
+// kInvalid when the CA file cannot be read or must not be trusted.
+Result<std::string> destination_digest(const policy::UpstreamResource& upstream,
+                                       const policy::CredentialResource& credential);
+
+// What the settings of one resource say by themselves beyond what policy checks: auth kinds, CA files, the form of `from`.
+Result<void> check_resource(const policy::Resource& resource);
 // Resources alone, without reading a secret: for check-config.
 Result<void> check_resources(policy::Resources resources);
 

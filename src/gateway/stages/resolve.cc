@@ -6,8 +6,11 @@ namespace claviger::gateway::stages {
 Result<void> resolve(Call& call, Worker&) noexcept {
   const auto route = call.world->policy->route(call.head->path);
   if (!route) return Error(Code::kNoUpstream, Blame::kCaller, "no upstream is mounted at this path");
+  const UpstreamRuntime* upstream = (*call.world->upstreams)[route->upstream].get();
+  if (upstream == nullptr)
+    return Error(Code::kNoUpstream, Blame::kCaller, "no upstream is mounted at this path");
   call.upstream_index = route->upstream;
-  call.upstream = &call.world->upstreams[route->upstream];
+  call.upstream = upstream;
   call.rest = route->rest;
   if (call.path.has_encoded_slash && call.upstream->resource->encoded_slash == policy::EncodedSlash::kRefuse)
     return Error(Code::kBadRequest, Blame::kCaller,

@@ -39,6 +39,14 @@ policy::UpstreamResource upstream(const std::string& name, unsigned port, base::
   return resource;
 }
 
+policy::CredentialResource credential(std::string name, std::string to, std::string from) {
+  policy::CredentialResource resource;
+  resource.name = std::move(name);
+  resource.upstream = std::move(to);
+  resource.from = std::move(from);
+  return resource;
+}
+
 policy::GrantResource grant(const std::string& name, const std::string& to, std::vector<std::string> methods,
                             std::string_view path) {
   policy::GrantResource resource;
@@ -52,34 +60,37 @@ policy::GrantResource grant(const std::string& name, const std::string& to, std:
 
 }  // namespace
 
-Result<std::shared_ptr<const World>> Stand::make_world(unsigned port, const std::string& key_id,
-                                                       const crypto::Sha256Digest& hash,
-                                                       vault::ProcessKey& key, std::uint64_t revision) {
+policy::Resources Stand::resources() const {
   policy::Resources resources;
-  resources.upstreams.push_back(upstream("api", port, auth("bearer")));
-  resources.upstreams.push_back(upstream("legacy", port, auth("query", "key")));
-  resources.upstreams.push_back(upstream("bare", port, auth("bearer")));
-  // NOLINTBEGIN(concurrency-mt-unsafe): tests have one thread
-  ::setenv("CLAVIGER_TEST_SECRET_A", std::string(kSecret).c_str(), 1);
-  ::setenv("CLAVIGER_TEST_SECRET_B", std::string(kSecret).c_str(), 1);
-  // NOLINTEND(concurrency-mt-unsafe)
-  resources.credentials.push_back({{}, "api-main", "api", {}, "env:CLAVIGER_TEST_SECRET_A"});
-  resources.credentials.push_back({{}, "legacy-main", "legacy", {}, "env:CLAVIGER_TEST_SECRET_B"});
-  resources.principals.push_back({{}, "alice", "service", {}, false});
-  if (!key_id.empty()) resources.api_keys.push_back({{}, key_id, "alice", hash, {}, {}});
+  resources.upstreams.push_back(upstream("api", upstream_port_, auth("bearer")));
+  resources.upstreams.push_back(upstream("legacy", upstream_port_, auth("query", "key")));
+  resources.upstreams.push_back(upstream("bare", upstream_port_, auth("bearer")));
+  resources.credentials.push_back(credential("api-main", "api", "env:CLAVIGER_TEST_SECRET_A"));
+  resources.credentials.push_back(credential("legacy-main", "legacy", "env:CLAVIGER_TEST_SECRET_B"));
+  resources.principals.emplace_back().name = "alice";
+  policy::ApiKeyResource& key = resources.api_keys.emplace_back();
+  key.name = api_key_id_;
+  key.principal = "alice";
+  key.hash = api_key_hash_;
   auto limited = grant("limited", "api", {"GET"}, "/v1/limited");
   limited.rate = policy::Rate{5, std::chrono::seconds(60)};
   resources.grants.push_back(std::move(limited));
   resources.grants.push_back(grant("main", "api", {"GET", "POST", "HEAD", "PUT"}, "/v1/**"));
   resources.grants.push_back(grant("legacy", "legacy", {}, "/**"));
   resources.grants.push_back(grant("bare", "bare", {}, "/**"));
-  vault::SecretSources sources(key);
-  return build_world(std::move(resources), revision, {}, key, sources);
+  return resources;
+}
+
+Result<std::shared_ptr<const World>> Stand::make_world(policy::Resources resources, const World* before,
+                                                       std::vector<UnusableCredential>* unusable) {
+  auto snapshot = CLV_TRY(policy::Snapshot::compile(std::move(resources), ++revision_));
+  return build_world(std::move(snapshot), before, {}, *key_, secrets_, unusable);
 }
 
 Stand::Stand(unsigned upstream_port)
     : arena_(*base::SecretArena::create({base::SecretArena::Memory::kLocked, std::size_t{4} << 20})),
       key_(*vault::ProcessKey::create(*arena_)),
+      upstream_port_(upstream_port),
       access_writer_(*telemetry::AccessLogWriter::open("off")),
       access_log_(std::make_unique<telemetry::AccessLog>(*access_writer_, metrics_)),
       resolver_(*net::Resolver::create(loop())),
@@ -87,14 +98,23 @@ Stand::Stand(unsigned upstream_port)
               address_cells_,
               limit_keys_,
               {100, std::chrono::seconds(60)},
-              {net::kBufferSize, http::kMaxFields, net::kBufferSize}} {
+              {net::kBufferSize, http::kMaxFields, net::kBufferSize},
+              std::chrono::seconds(5),
+              &quota_cells_,
+              &leases_} {
   const identity::NewApiKey made = *identity::generate_api_key(*arena_);
   api_key_ = made.text.reveal_text();
-  world_ = *make_world(upstream_port, made.id, made.hash, *key_);
-  worker_.reset(new Worker{loop(), *resolver_, buffers_, metrics_, *access_log_, FailureLog(log_),
+  api_key_id_ = made.id;
+  api_key_hash_ = made.hash;
+  // NOLINTBEGIN(concurrency-mt-unsafe): tests have one thread
+  ::setenv("CLAVIGER_TEST_SECRET_A", std::string(kSecret).c_str(), 1);
+  ::setenv("CLAVIGER_TEST_SECRET_B", std::string(kSecret).c_str(), 1);
+  // NOLINTEND(concurrency-mt-unsafe)
+  world_ = *make_world(resources());
+  worker_.reset(new Worker{loop(), *resolver_, buffers_, metrics_, *access_log_, &lane_, FailureLog(log_),
                            *key_->make_opener(), crypto::Sha256(), RequestIds(), SecretScratchPool(*arena_),
                            UpstreamPools(loop(), *resolver_, buffers_, metrics_, PoolLimits()), shared_});
-  worker_->pools.adopt(world_);
+  adopt(world_);
 }
 
 Stand::~Stand() = default;

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "gateway/call.h"
 #include "gateway/pipeline.h"
+#include "gateway/source_secrets.h"
+#include "gateway/testing/fake_lane.h"
 #include "gateway/worker.h"
 #include "net/testing/loop_fixture.h"
 
@@ -35,14 +39,31 @@ class Stand : public net::testing::LoopFixture {
   // The head as the upstream would get it.
   std::string outgoing(const Call& call);
 
-  static Result<std::shared_ptr<const World>> make_world(unsigned port, const std::string& key_id,
-                                                         const crypto::Sha256Digest& hash,
-                                                         vault::ProcessKey& key, std::uint64_t revision = 1);
+  // The resources of the world it began with, to be changed; the world of such; and its adoption, as a gateway does it.
+  policy::Resources resources() const;
+  Result<std::shared_ptr<const World>> make_world(policy::Resources resources, const World* before = nullptr,
+                                                  std::vector<UnusableCredential>* unusable = nullptr);
+  void adopt(std::shared_ptr<const World> world) { gateway::adopt(*worker_, std::move(world)); }
+  void adopt(policy::Resources resources) { adopt(*make_world(std::move(resources))); }
+
+  // Saves leases of quotas: at once, unless a test has it otherwise.
+  std::function<void(std::function<void(Result<void>)> done)> save_leases = [](auto done) { done(ok()); };
+  FakeLane& lane() noexcept { return lane_; }
+  Shared& shared() noexcept { return shared_; }
+  vault::ProcessKey& key() noexcept { return *key_; }
+  SecretProvider& secrets() noexcept { return secrets_; }
 
  private:
   std::unique_ptr<base::SecretArena> arena_;
   std::unique_ptr<vault::ProcessKey> key_;
+  unsigned upstream_port_;
   std::string api_key_;
+  std::string api_key_id_;
+  crypto::Sha256Digest api_key_hash_{};
+  vault::SecretSources sources_{*key_};
+  SourceSecrets secrets_{sources_};
+  std::uint64_t revision_ = 0;
+  FakeLane lane_;
   SystemClock clock_;
   telemetry::Log log_{telemetry::Level::kError, 2, clock_};
   std::unique_ptr<telemetry::AccessLogWriter> access_writer_;
@@ -53,6 +74,10 @@ class Stand : public net::testing::LoopFixture {
   policy::LimitCells cells_;
   policy::LimitCells address_cells_;
   policy::LimitKeys limit_keys_;
+  policy::QuotaCells quota_cells_{64};
+  policy::LeaseDesk lease_desk_{quota_cells_,
+                                {[this](auto, auto done) { save_leases(std::move(done)); }, [](auto) {}}};
+  policy::LeaseCounter leases_{loop(), lease_desk_};
   Shared shared_;
   std::shared_ptr<const World> world_;
   std::unique_ptr<Worker> worker_;

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/destination.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "base/file_trust.h"
+#include "base/parse.h"
+#include "crypto/hash.h"
+
+namespace claviger::gateway {
+namespace {
+
+constexpr std::size_t kMaxCaFile = std::size_t{4} << 20;
+
+Error wrong_ca(const policy::UpstreamResource& upstream, std::string_view what) {
+  return base::invalid_at(upstream.place, "upstream '" + upstream.name + "': " + std::string(what));
+}
+
+class Descriptor {
+ public:
+  explicit Descriptor(const std::string& path) noexcept
+      : number(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) {
+  }  // a FIFO must not hang us
+  ~Descriptor() {
+    if (number >= 0) ::close(number);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  const int number;
+};
+
+// All of it; nothing when it cannot be read, is empty, no regular file, or out of proportion.
+std::string read_all(int fd) {
+  struct stat status{};
+  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return {};
+  std::string text;
+  std::vector<char> piece(std::size_t{64} << 10);
+  for (;;) {
+    const ssize_t got = ::read(fd, piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 || text.size() > kMaxCaFile) return {};
+    if (got == 0) return text;
+    text.append(piece.data(), static_cast<std::size_t>(got));
+  }
+}
+
+void append_text(std::string& out, char type, std::string_view text) {
+  out += type;
+  out += std::to_string(text.size());
+  out += ':';
+  out += text;
+}
+
+// One text for settings that say the same: whatever the order of a map and the quoting, and no two settings alike.
+void append_settings(std::string& out, const base::Document& node) {
+  using Type = base::Document::Type;
+  if (node.type == Type::kNull) out += 'n';
+  if (node.type == Type::kScalar) append_text(out, 's', node.scalar);
+  if (node.type == Type::kList) {
+    out += 'l' + std::to_string(node.items.size()) + ':';
+    for (const base::Document& item : node.items) append_settings(out, item);
+  }
+  if (node.type != Type::kMap) return;
+  std::vector<const base::DocumentEntry*> entries;
+  for (const base::DocumentEntry& entry : node.entries) entries.push_back(&entry);
+  std::ranges::sort(entries, {}, &base::DocumentEntry::first);
+  out += 'm' + std::to_string(entries.size()) + ':';
+  for (const base::DocumentEntry* entry : entries) {
+    append_text(out, 'k', entry->first);
+    append_settings(out, entry->second);
+  }
+}
+
+std::string pool_key(const policy::UpstreamResource& resource, const std::string& ca_digest) {
+  // A pool is one upstream's: connections that carried another's credentials are not shared, whatever the address.
+  std::string key = resource.name + "|" + (resource.base_url.tls ? "https" : "http") + "|" +
+                    resource.base_url.host + "|" + std::to_string(resource.base_url.port) + "|" + ca_digest +
+                    "|" + resource.tls.server_name + "|" +
+                    (resource.allow_private_addresses.all ? "all" : "");
+  for (const auto& range : resource.allow_private_addresses.ranges)
+    key += "|" + base::format_ip(range.network) + "/" + std::to_string(range.prefix);
+  return key;
+}
+
+}  // namespace
+
+// --- CA files ------------------------------------------------------------------------------------
+
+// To put another certificate into it is to change whom a secret is sent to.
+Result<CaFile> read_ca_file(const policy::UpstreamResource& upstream) {
+  const std::string& path = upstream.tls.ca;
+  if (path.empty()) return CaFile();
+  const Descriptor file(path);
+  if (file.number < 0) return wrong_ca(upstream, "tls.ca '" + path + "' cannot be read");
+  if (const auto trusted = base::check_not_writable_by_others(file.number, path); !trusted.has_value())
+    return wrong_ca(upstream, "tls.ca: " + std::string(trusted.error().what()));
+  CaFile ca{read_all(file.number), {}};
+  if (ca.pem.empty()) return wrong_ca(upstream, "tls.ca '" + path + "' cannot be read");
+  ca.digest = base::format_hex(crypto::Sha256().digest(ca.pem));
+  return ca;
+}
+
+TrustCache::TrustCache(const UpstreamTable* known) {
+  if (known == nullptr) return;
+  for (const auto& upstream : *known)
+    if (upstream && upstream->tls) by_digest_.emplace(upstream->ca_digest, upstream->tls->trust());
+}
+
+Result<std::shared_ptr<const net::ClientTrust>> TrustCache::find(const CaFile& ca) {
+  auto& trust = by_digest_[ca.digest];
+  if (!trust)
+    trust = CLV_TRY(ca.digest.empty() ? net::ClientTrust::of_system() : net::ClientTrust::of_pem(ca.pem));
+  return trust;
+}
+
+// --- Destinations --------------------------------------------------------------------------------
+
+Result<void> set_destination(UpstreamRuntime& upstream, const WorldSettings& settings, TrustCache& trusts) {
+  const policy::UpstreamResource& resource = *upstream.resource;
+  const CaFile ca = CLV_TRY(read_ca_file(resource));
+  if (resource.base_url.tls) {
+    auto trust = trusts.find(ca);
+    if (!trust.has_value()) {
+      const std::string where = resource.tls.ca.empty() ? std::string() : resource.tls.ca + ": ";
+      return wrong_ca(resource, where + std::string(trust.error().what()));
+    }
+    const std::string& name =
+        resource.tls.server_name.empty() ? resource.base_url.host : resource.tls.server_name;
+    upstream.tls = std::make_shared<net::ClientTls>(
+        *std::move(trust), net::ClientTlsOptions{name, base::parse_ip(name).has_value()});
+  }
+  upstream.destination.host = resource.base_url.host;
+  upstream.destination.port = static_cast<std::uint16_t>(resource.base_url.port);
+  upstream.destination.rules = {resource.allow_private_addresses.all, resource.allow_private_addresses.ranges,
+                                settings.own_listeners};
+  upstream.ca_digest = ca.digest;
+  upstream.pool_key = pool_key(resource, ca.digest);
+  return ok();
+}
+
+const base::Document& auth_of(const policy::CredentialResource& credential,
+                              const policy::UpstreamResource& upstream) noexcept {
+  return credential.auth.type == base::Document::Type::kNull ? upstream.auth : credential.auth;
+}
+
+std::string digest_destination(const policy::UpstreamResource& upstream,
+                               const policy::CredentialResource& credential, std::string_view ca_digest) {
+  std::string settings;
+  append_settings(settings, auth_of(credential, upstream));
+  const std::string port = std::to_string(upstream.base_url.port);
+  const std::string_view parts[] = {"claviger destination 1",
+                                    credential.name,
+                                    upstream.name,
+                                    upstream.base_url.tls ? "https" : "http",
+                                    upstream.base_url.host,
+                                    port,
+                                    upstream.base_url.path,
+                                    ca_digest,
+                                    upstream.tls.server_name,
+                                    settings};
+  return base::format_hex(crypto::Sha256().digest_parts(parts));
+}
+
+Result<std::string> destination_digest(const policy::UpstreamResource& upstream,
+                                       const policy::CredentialResource& credential) {
+  const CaFile ca = CLV_TRY(read_ca_file(upstream));
+  return digest_destination(upstream, credential, ca.digest);
+}
+
+}  // namespace claviger::gateway

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/ip.h"
+#include "base/result.h"
+#include "crypto/hash.h"
+#include "policy/snapshot.h"
+
+namespace claviger::gateway {
+
+// Whether whoever has proved to hold the key may use it: from that address, at that time, as that principal.
+bool is_usable(const policy::ApiKey& key, const base::IpAddress& address, const policy::Snapshot& policy,
+               WallTime now) noexcept;
+
+// The key that `text` is. kUnauthenticated otherwise, in words that do not tell why. `presented` gets the id that
+// the text claims, known or not. Takes as long for any key that is known. The one check for callers and for management.
+Result<const policy::ApiKey*> check_key(std::string_view text, const base::IpAddress& address,
+                                        const policy::Snapshot& policy, WallTime now, crypto::Sha256& sha256,
+                                        policy::KeyId& presented) noexcept;
+
+}  // namespace claviger::gateway

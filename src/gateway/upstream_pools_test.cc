@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway/upstream_pools.h"
+
+#include <gtest/gtest.h>
+
+#include "gateway/testing/script.h"
+#include "gateway/testing/stand.h"
+#include "policy/draft.h"
+
+namespace claviger::gateway {
+namespace {
+
+using std::chrono::milliseconds;
+
+struct UpstreamPoolsTest : ::testing::Test {
+  net::ListeningSocket socket = *net::listen_on(*net::parse_endpoint("127.0.0.1:0"), false);
+  testing::Stand stand{socket.bound.port};
+  testing::Script script;
+  std::unique_ptr<net::Acceptor> acceptor = script.listen(stand.loop(), socket.fd);
+  UpstreamPools& pools = stand.worker().pools;
+
+  UpstreamPoolsTest() { script.connections = {{{"never", ""}}, {{"never", ""}}, {{"never", ""}}}; }
+  ~UpstreamPoolsTest() override {
+    acceptor.reset();
+    pools.retire_all();
+    for (int i = 0; i < 20; ++i) stand.loop().turn(milliseconds(1));
+  }
+
+  // A connection of the upstream is opened, and left idle.
+  void warm_up(UpstreamPool& pool) {
+    Interruption none;
+    auto lease = stand.finish(pool.acquire(false, milliseconds(500), none));
+    ASSERT_TRUE(lease.has_value());
+    pool.give_back(std::move(lease->connection));
+  }
+  UpstreamPool& current(policy::UpstreamIndex index) { return WorldUse(pools)->pool(index); }
+  std::int64_t idle() { return stand.metrics().value(telemetry::Gauge::kUpstreamIdle); }
+};
+
+TEST_F(UpstreamPoolsTest, AnUpstreamThatStaysTheSameKeepsItsConnections) {
+  UpstreamPool& pool = current(0);
+  warm_up(pool);
+  policy::Resources resources = stand.resources();
+  resources.upstreams[0].timeouts.idle = milliseconds(7);
+  stand.adopt(resources);
+  EXPECT_EQ(&current(0), &pool);
+  std::swap(resources.upstreams[0], resources.upstreams[2]);
+  stand.adopt(std::move(resources));
+  EXPECT_EQ(&current(2), &pool);
+  EXPECT_EQ(idle(), 1);
+}
+
+TEST_F(UpstreamPoolsTest, WhatConnectionsDependOnRetiresThem) {
+  warm_up(current(0));
+  EXPECT_EQ(idle(), 1);
+  policy::Resources resources = stand.resources();
+  resources.upstreams[0].allow_private_addresses.all = false;
+  stand.adopt(std::move(resources));
+  EXPECT_EQ(idle(), 0);
+}
+
+TEST_F(UpstreamPoolsTest, ARemovedUpstreamsConnectionInUseIsClosedWhenItComesBack) {
+  Interruption none;
+  auto use = std::make_optional<WorldUse>(pools);
+  UpstreamPool& pool = (*use)->pool(2);
+  auto lease = *stand.finish(pool.acquire(false, milliseconds(500), none));
+  policy::Draft draft((*use)->world().policy);
+  ASSERT_TRUE(draft.remove(policy::Kind::kGrant, "bare").has_value());
+  ASSERT_TRUE(draft.remove(policy::Kind::kUpstream, "bare").has_value());
+  stand.adopt(*build_world(*draft.finish(2), pools.current(), {}, stand.key(), stand.secrets(), nullptr));
+  pool.give_back(std::move(lease.connection));
+  EXPECT_EQ(idle(), 0);
+  EXPECT_EQ(pools.worlds(), 2U);
+  use.reset();
+  EXPECT_EQ(pools.worlds(), 1U);
+}
+
+TEST_F(UpstreamPoolsTest, ALongCallPinsTheWorldItBeganWithAndNoOther) {
+  const WorldUse use(pools);
+  for (int i = 0; i < 100; ++i) stand.adopt(stand.resources());
+  EXPECT_EQ(pools.worlds(), 2U);
+  for (int i = 0; i < 100; ++i) {
+    const WorldUse short_one(pools);
+    stand.adopt(stand.resources());
+  }
+  EXPECT_EQ(pools.worlds(), 2U);
+}
+
+TEST_F(UpstreamPoolsTest, AConnectionThatNobodyWaitsForAnyMoreIsTheNextCallers) {
+  Interruption interruption;
+  UpstreamPool& pool = current(0);
+  std::optional<Result<UpstreamPool::Lease>> outcome;
+  struct Run {
+    static net::Task<void> into(net::Task<Result<UpstreamPool::Lease>> task,
+                                std::optional<Result<UpstreamPool::Lease>>& out) {
+      out.emplace(co_await std::move(task));
+    }
+  };
+  net::spawn(Run::into(pool.acquire(false, milliseconds(500), interruption), outcome));
+  ASSERT_FALSE(outcome.has_value());
+  interruption.interrupt();
+  ASSERT_TRUE(outcome.has_value());
+  EXPECT_EQ(outcome->error().code(), Code::kCancelled);
+  EXPECT_TRUE(stand.run_until([&] { return idle() == 1; }));
+}
+
+TEST_F(UpstreamPoolsTest, APoolThatGoesWhileItConnectsIsNotMissed) {
+  Interruption interruption;
+  auto use = std::make_optional<WorldUse>(pools);
+  std::optional<Result<UpstreamPool::Lease>> outcome;
+  struct Run {
+    static net::Task<void> into(net::Task<Result<UpstreamPool::Lease>> task,
+                                std::optional<Result<UpstreamPool::Lease>>& out) {
+      out.emplace(co_await std::move(task));
+    }
+  };
+  net::spawn(Run::into((*use)->pool(0).acquire(false, milliseconds(500), interruption), outcome));
+  policy::Resources resources = stand.resources();
+  resources.upstreams[0].base_url.port = 2;
+  stand.adopt(std::move(resources));
+  interruption.interrupt();
+  use.reset();  // world and pool go
+  EXPECT_TRUE(stand.run_until([&] { return !script.closed.empty() && script.closed[0]; }));
+  EXPECT_EQ(idle(), 0);
+}
+
+TEST_F(UpstreamPoolsTest, NothingIsKeptIdleOnceItDrains) {
+  pools.retire_all();
+  Interruption none;
+  UpstreamPool& pool = current(0);
+  auto lease = *stand.finish(pool.acquire(false, milliseconds(500), none));
+  pool.give_back(std::move(lease.connection));
+  EXPECT_EQ(idle(), 0);
+}
+
+}  // namespace
+}  // namespace claviger::gateway
