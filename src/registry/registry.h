@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/document.h"
+#include "base/result.h"
+#include "base/secret_bytes.h"
+#include "gateway/world.h"
+#include "net/task.h"
+#include "policy/explain.h"
+#include "policy/resources.h"
+#include "store/store.h"
+
+namespace claviger::registry {
+
+// Who asks, for the audit log.
+struct Actor {
+  std::string principal;
+  std::string key_id;
+  std::string address;
+  std::string request_id;
+};
+
+// A resource as management shows it.
+struct ResourceView {
+  std::string kind;
+  std::string name;
+  store::Revision revision = 0;
+  // {"kind":...,"name":...,<as it was written>,"status":{...},"revision":N,"updated_at":"..."}; no secret, ever. An API key's
+  // hash is left out.
+  std::string json;
+};
+
+enum class Verb : std::uint8_t {
+  kApply,    // create or replace; what is the same already is left as it is
+  kCreate,   // kConflict when it is there
+  kReplace,  // kNoResource when it is not there
+  kDelete,
+  kRevoke,   // api_key, credential: for good
+  kDisable,  // principal, credential
+  kEnable,
+  kSetSecret,  // credential: a new version
+};
+
+struct Change {
+  Verb verb = Verb::kApply;
+  policy::Kind kind = policy::Kind::kUpstream;
+  std::string name;         // empty with kApply and kCreate: the document's
+  base::Document document;  // kApply, kCreate, kReplace
+  std::optional<store::Revision> if_match;  // kConflict when the resource is at another revision
+  base::SecretBytes secret;                 // kSetSecret
+};
+
+enum class Effect : std::uint8_t { kCreated, kChanged, kUnchanged, kDeleted };
+
+struct Outcome {
+  policy::Kind kind;
+  std::string name;
+  Effect effect;
+  store::Revision revision;
+  std::vector<std::string> warnings;  // "credential 'openai-main' is unbound: set its secret again"
+};
+
+struct KeyRequest {
+  std::string principal;
+  std::optional<WallTime> expires;
+  std::vector<std::string> cidrs;
+};
+struct CreatedKey {
+  base::SecretBytes text;  // shown once
+  ResourceView view;
+};
+
+// What is wrong or worth knowing, for `get`, /readyz and `status`.
+struct Notice {
+  std::string kind;
+  std::string name;
+  std::string what;
+};
+
+// The resources of a gateway with a store: checked, sealed, recorded, committed with their audit events, and published
+// to all workers, in this order. A change that was acknowledged is durable, and every worker decides by it.
+//
+// Changes are taken one after the other; each is a single transaction: all of it or nothing.
+// Threads: the control thread's. What blocks is done by the store's thread.
+class Registry {
+ public:
+  virtual ~Registry() = default;
+
+  struct Page {
+    std::vector<ResourceView> items;
+    std::string next;  // cursor; empty at the end
+  };
+  virtual net::Task<Result<Page>> list(policy::Kind kind, std::string after, std::size_t limit) = 0;
+  // kNoResource.
+  virtual net::Task<Result<ResourceView>> find(policy::Kind kind, std::string name) = 0;
+
+  // Outcomes in the order of the changes. With `dry_run` nothing is written, and everything else is checked.
+  // Errors: kInvalid and kConflict blame the caller and say which resource; "#3: ..." names the change by its number (from 1) when there are several.
+  virtual net::Task<Result<std::vector<Outcome>>> change(Actor actor, std::vector<Change> changes, bool dry_run) = 0;
+  virtual net::Task<Result<CreatedKey>> create_key(Actor actor, KeyRequest request) = 0;
+
+  // What requests are decided on now.
+  virtual std::shared_ptr<const gateway::World> world() const = 0;
+  // Records that were refused, credentials that cannot be used.
+  virtual std::vector<Notice> notices() const = 0;
+};
+
+}  // namespace claviger::registry

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "net/background.h"
+#include "net/loop.h"
+#include "registry/outbox_drain.h"
+#include "registry/plan.h"
+#include "registry/registry.h"
+#include "registry/turnstile.h"
+#include "registry/vault_secrets.h"
+#include "store/store.h"
+#include "telemetry/log.h"
+#include "vault/key_holder.h"
+#include "vault/process_key.h"
+#include "vault/record_guard.h"
+
+namespace claviger::registry {
+
+// What the registry borrows; all of it outlives the registry, and the registry outlives its tasks.
+struct RegistryParts {
+  net::Loop& control;
+  net::BackgroundThread& store_thread;
+  store::Store& store;
+  vault::KeyHolder& keys;
+  vault::ProcessKey& process_key;
+  const Clock& clock;
+  telemetry::Log& log;
+  audit::Lane& lane;
+  std::uint64_t outbox_in_log = 0;  // audit::Log::last_outbox()
+};
+
+// The registry over a store.
+class StoredRegistry final : public Registry {
+ public:
+  // Hands a world to all workers; `everywhere` runs on the control thread once each of them decides by it.
+  using Publish = std::function<void(std::shared_ptr<const gateway::World>, std::function<void()> everywhere)>;
+
+  explicit StoredRegistry(RegistryParts parts);
+  ~StoredRegistry() override;
+
+  // Reads everything and makes the first world. Blocks; before any worker runs. Records that were tampered with are left out
+  // and noticed. An Error means that nothing can be believed, or the disk failed.
+  Result<void> load(gateway::WorldSettings settings);
+  // From now on changes are published.
+  void start(Publish publish);
+  // Reads CA files anew, and opens every secret again (SIGHUP).
+  net::Task<Result<void>> refresh();
+
+  net::Task<Result<Page>> list(policy::Kind kind, std::string after, std::size_t limit) override;
+  net::Task<Result<ResourceView>> find(policy::Kind kind, std::string name) override;
+  net::Task<Result<std::vector<Outcome>>> change(Actor actor, std::vector<Change> changes, bool dry_run) override;
+  net::Task<Result<CreatedKey>> create_key(Actor actor, KeyRequest request) override;
+  std::shared_ptr<const gateway::World> world() const override { return world_; }
+  std::vector<Notice> notices() const override;
+
+  bool is_idle() const noexcept { return drain_.is_idle(); }
+
+ private:
+  struct Prepared;
+  net::Task<CurrentRecords> read_current(std::vector<RecordKey> keys, Result<void>& outcome);
+  Result<Prepared> prepare(const Actor& actor, std::vector<Change> changes, CurrentRecords current);
+  net::Task<Result<store::Revision>> commit(store::Batch& batch);
+  net::Task<void> publish(std::shared_ptr<const gateway::World> world);
+  void adopt(Prepared& prepared);
+  struct Everything;
+  Result<Everything> read_everything();  // blocks
+  Result<void> assemble(Everything all);
+  net::Task<Result<void>> load_again();
+  bool heals(const std::vector<PlannedWrite>& writes) const;
+  std::vector<Outcome> outcomes(const Prepared& prepared) const;
+
+  RegistryParts parts_;
+  vault::RecordGuard guard_;
+  OutboxDrain drain_;
+  Turnstile turnstile_;
+  gateway::WorldSettings settings_;
+  Publish publish_;
+  StoredSecrets secrets_;
+  store::Revision head_ = 0;
+  std::shared_ptr<const gateway::World> world_;
+  std::vector<Notice> faults_;                           // of records
+  std::vector<gateway::UnusableCredential> unusable_;    // of the world
+};
+
+// A store's first batch: keyring, register, and what `extra` adds (records without MACs). For `claviger init`.
+Result<void> make_store(store::Store& store, vault::MasterKey master, base::SecretArena& arena,
+                        std::vector<store::Record> records, std::vector<std::string> events);
+inline constexpr std::string_view kKeyringMeta = "keyring";
+
+}  // namespace claviger::registry

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "audit/lane.h"
+
+namespace claviger::registry::testing {
+
+// A lane that keeps its events, and is synced at once unless told otherwise.
+class MemoryLane final : public audit::Lane {
+ public:
+  bool has_room() const noexcept override { return has_room_; }
+  std::span<char> room() noexcept override { return room_; }
+  void added(std::size_t size, std::uint64_t outbox) noexcept override {
+    events_.emplace_back(room_.data(), size);
+    outbox_.push_back(outbox);
+  }
+  std::uint64_t appended() const noexcept override { return events_.size(); }
+  std::uint64_t synced() const noexcept override { return syncs_ ? events_.size() : 0; }
+
+  void stop_syncing() noexcept { syncs_ = false; }
+  const std::vector<std::string>& events() const noexcept { return events_; }
+  const std::vector<std::uint64_t>& outbox() const noexcept { return outbox_; }
+
+ private:
+  std::array<char, kMaxEvent> room_{};
+  std::vector<std::string> events_;
+  std::vector<std::uint64_t> outbox_;
+  bool has_room_ = true;
+  bool syncs_ = true;
+};
+
+}  // namespace claviger::registry::testing
