@@ -16,7 +16,6 @@ class RelayDoor final : public http::Handler {
   net::Task<void> refuse(http::ServerConnection& caller, Error error) override;
 
  private:
-  gateway::Call begin(http::ServerConnection& caller) noexcept;
   gateway::Worker& worker_;
 };
 

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "doors/admin/authenticate.h"
+
+#include <algorithm>
+
+#include "base/parse.h"
+#include "gateway/key_check.h"
+#include "gateway/world.h"
+#include "identity/presented.h"
+
+namespace claviger::doors::admin {
+namespace {
+
+using http::FieldName;
+
+constexpr int kCostOfFailure = 5;  // calls, the one itself among them
+
+Error no_key() {
+  return Error(Code::kUnauthenticated, Blame::kCaller,
+               "no API key: send one as 'Authorization: Bearer' or in X-API-Key");
+}
+
+bool is_basic(const http::Field& field) noexcept {
+  return field.known == FieldName::kAuthorization &&
+         base::equals_ignore_case(field.value.substr(0, field.value.find(' ')), "Basic");
+}
+
+// A view into the head.
+Result<std::string_view> find_key_text(const http::Fields& fields) {
+  for (const http::Field& field : fields) {
+    if (is_basic(field) || field.known == FieldName::kXGoogApiKey)
+      return Error(
+          Code::kUnauthenticated, Blame::kCaller,
+          "management takes API keys as 'Authorization: Bearer' or in X-API-Key, and in no other field");
+  }
+  identity::BasicScratch scratch;  // stays empty: there is no Basic
+  const auto presented = identity::find_presented_key(fields, scratch);
+  if (presented.has_value()) return presented->text;
+  if (presented.error().code() == Code::kUnauthenticated) return no_key();
+  return presented.error();
+}
+
+Result<void> find_caller(Context& context, AdminCall& call) {
+  const std::string_view text = CLV_TRY(find_key_text(call.head->fields));
+  const auto world = context.services.registry->world();
+  policy::KeyId presented;
+  const auto key = gateway::check_key(text, call.caller.peer().address, *world->policy, call.wall, context.sha256,
+                                      presented);
+  if (presented.chars[0] != 0) call.actor.key_id = std::string_view(presented);
+  if (!key.has_value()) return key.error();
+  const policy::Principal& principal = world->policy->principal((*key)->principal);
+  if (principal.management == policy::Management::kNone)
+    return Error(Code::kDenied, Blame::kCaller,
+                 "this principal has no rights on the management API: give it `management: read` or `admin`");
+  call.actor.principal = principal.name;
+  call.right = principal.management;
+  return ok();
+}
+
+}  // namespace
+
+Result<void> take_rate(Context& context, AdminCall& call) {
+  const base::IpAddress& address = call.caller.peer().address;
+  const auto* bytes = reinterpret_cast<const char*>(address.bytes.data());
+  // Of IPv6, the /64: whoever has one has all of its addresses.
+  call.address_key = context.limit_keys.of(address.v6 ? 6 : 4, {bytes, address.v6 ? 8U : 4U});
+  call.limit = context.cells.take(call.address_key, context.services.rate, call.began);
+  if (call.limit.allowed) return ok();
+  return Error(Code::kLimited, Blame::kCaller,
+               "too many calls from this address; Retry-After says when it is worth another try");
+}
+
+Result<void> authenticate(Context& context, AdminCall& call) {
+  auto found = find_caller(context, call);
+  if (!found.has_value() && found.error().code() == Code::kUnauthenticated) {
+    for (int i = 1; i < kCostOfFailure; ++i)
+      context.cells.take(call.address_key, context.services.rate, call.began);
+  }
+  return found;
+}
+
+Result<void> check_origin(const http::Fields& fields) {
+  for (const http::Field& field : fields) {
+    if (!base::equals_ignore_case(field.name, "Sec-Fetch-Site")) continue;
+    if (field.value != "same-origin" && field.value != "none")
+      return Error(Code::kDenied, Blame::kCaller,
+                   "a page of another site sent this; nobody else calls for you");
+  }
+  return ok();
+}
+
+}  // namespace claviger::doors::admin
