@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "base/parse.h"
 #include "server/resource_files.h"
 #include "server/yaml.h"
@@ -84,6 +86,14 @@ Result<void> read_gateway(const Document& node, Config& config) {
   return reader.finish();
 }
 
+// RFC 9116 section 2.5.3: an https, mailto or tel URI; one line of printable ASCII.
+Result<std::string> parse_contact(std::string_view text) {
+  const bool has_scheme = text.starts_with("https://") || text.starts_with("mailto:") || text.starts_with("tel:");
+  const bool printable = std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
+  if (has_scheme && printable && text.size() <= 256) return std::string(text);
+  return Error(Code::kInvalid, Blame::kOperator, "must be a URI such as mailto:security@example.com");
+}
+
 Result<void> read_admin(const Document& node, Config& config) {
   ObjectReader reader = CLV_TRY(ObjectReader::of(node, "admin"));
   if (const Document* listen = reader.find("listen"); listen != nullptr && is_off(*listen)) {
@@ -92,6 +102,58 @@ Result<void> read_admin(const Document& node, Config& config) {
   }
   if (reader.find("tls") == nullptr) config.admin->tls = config.gateway.tls;
   CLV_TRY_VOID(read_listener(reader, "admin", *config.admin));
+  CLV_TRY_VOID(read_with(reader, "rate", policy::parse_rate, config.admin_rate));
+  CLV_TRY_VOID(read_with(reader, "security_contact", parse_contact, config.security_contact));
+  return reader.finish();
+}
+
+Result<std::string> parse_store_url(std::string_view url) {
+  constexpr std::string_view kSqlite = "sqlite:";
+  if (url.starts_with(kSqlite) && url.size() > kSqlite.size()) return std::string(url.substr(kSqlite.size()));
+  return Error(Code::kInvalid, Blame::kOperator, "must be sqlite:FILE; there is no other store yet");
+}
+
+Result<void> read_store(const Document& node, Config& config) {
+  ObjectReader reader = CLV_TRY(ObjectReader::of(node, "store"));
+  CLV_TRY_VOID(read_with(reader, "url", parse_store_url, config.store_file));
+  return reader.finish();
+}
+
+Result<std::string> parse_key_source(std::string_view from) {
+  for (const std::string_view scheme : {"file:", "env:"})
+    if (from.starts_with(scheme) && from.size() > scheme.size()) return std::string(from);
+  return Error(Code::kInvalid, Blame::kOperator, "must be file:PATH or env:NAME");
+}
+
+Result<void> read_master_key(const Document& node, Config& config) {
+  ObjectReader reader = CLV_TRY(ObjectReader::of(node, "master_key"));
+  CLV_TRY_VOID(read_with(reader, "from", parse_key_source, config.master_key));
+  return reader.finish();
+}
+
+Result<std::string> parse_durability(std::string_view text) {
+  if (text == "group") return std::string(text);
+  return Error(Code::kInvalid, Blame::kOperator, "must be group; there is no other yet");
+}
+
+Result<std::uint64_t> parse_lane_size(std::string_view text) {
+  const std::uint64_t size = CLV_TRY(base::parse_byte_size(text));
+  if (size < (64U << 10) || size > (1U << 30))
+    return Error(Code::kInvalid, Blame::kOperator, "must be from 64KiB to 1GiB");
+  return size;
+}
+
+Result<void> read_audit(const Document& node, Config& config) {
+  if (is_off(node)) {
+    config.audit.off = true;
+    return ok();
+  }
+  ObjectReader reader = CLV_TRY(ObjectReader::of(node, "audit"));
+  std::string durability;
+  CLV_TRY_VOID(read_with(reader, "durability", parse_durability, durability));
+  CLV_TRY_VOID(read_duration(reader, "window", config.audit.window));
+  CLV_TRY_VOID(read_duration(reader, "lane_timeout", config.audit.lane_timeout));
+  CLV_TRY_VOID(read_with(reader, "lane", parse_lane_size, config.audit.lane_bytes));
   return reader.finish();
 }
 
@@ -141,6 +203,16 @@ Config default_config() {
   return config;
 }
 
+std::string in_data_dir(const Config& config, std::string_view path) {
+  return path.starts_with('/') ? std::string(path) : config.data_dir + "/" + std::string(path);
+}
+
+std::string master_key_source(const Config& config) {
+  constexpr std::string_view kFile = "file:";
+  if (!config.master_key.starts_with(kFile)) return config.master_key;
+  return std::string(kFile) + in_data_dir(config, std::string_view(config.master_key).substr(kFile.size()));
+}
+
 Result<Config> parse_config(const Document& document) {
   Config config = default_config();
   ObjectReader reader = CLV_TRY(ObjectReader::of(document, "configuration"));
@@ -148,6 +220,9 @@ Result<Config> parse_config(const Document& document) {
   if (const Document* gateway = reader.find("gateway")) CLV_TRY_VOID(read_gateway(*gateway, config));
   config.admin->tls = config.gateway.tls;
   if (const Document* admin = reader.find("admin")) CLV_TRY_VOID(read_admin(*admin, config));
+  if (const Document* store = reader.find("store")) CLV_TRY_VOID(read_store(*store, config));
+  if (const Document* key = reader.find("master_key")) CLV_TRY_VOID(read_master_key(*key, config));
+  if (const Document* audit = reader.find("audit")) CLV_TRY_VOID(read_audit(*audit, config));
   if (const Document* limits = reader.find("limits")) CLV_TRY_VOID(read_limits(*limits, config));
   if (const Document* log = reader.find("log")) CLV_TRY_VOID(read_log(*log, config));
   CLV_TRY_VOID(read_duration(reader, "drain_timeout", config.drain_timeout));

@@ -29,11 +29,25 @@ struct ListenerConfig {
   bool allow_plaintext = false;  // `tls: off` on an address that is not loopback
 };
 
+// The transparency log (audit/log.h), in data_dir/audit.
+struct AuditConfig {
+  bool off = false;  // side-car mode alone
+  std::chrono::milliseconds window{100};
+  std::chrono::milliseconds lane_timeout{std::chrono::seconds(5)};
+  std::size_t lane_bytes = std::size_t{4} << 20;  // for each worker
+};
+
 struct Config {
   std::string data_dir = "/var/lib/claviger";
   ListenerConfig gateway;
   unsigned workers = 0;                 // 0: one for each core
   std::optional<ListenerConfig> admin;  // none: `listen: off`
+  policy::Rate admin_rate{100, std::chrono::seconds(60)};  // of management calls, for each address
+  std::string security_contact;  // a URI for /.well-known/security.txt
+
+  std::string store_file = "claviger.db";       // `store.url` behind "sqlite:"; relative to data_dir
+  std::string master_key = "file:master.key";   // file: (relative to data_dir) or env:
+  AuditConfig audit;
 
   http::ServerLimits limits;
   std::size_t connections = 16384;           // open at once, over all workers
@@ -42,12 +56,16 @@ struct Config {
   policy::Rate unauthenticated{6000, std::chrono::seconds(60)};
 
   telemetry::Level log_level = telemetry::Level::kInfo;
-  std::string access_log = "stdout";
+  std::string access_log;  // empty: stdout in side-car mode, off with a store, whose audit log has every call
   std::chrono::milliseconds drain_timeout{std::chrono::seconds(30)};
 };
 
 // What runs when there is no file.
 Config default_config();
+// `path` as it is meant: relative ones lie in the data directory.
+std::string in_data_dir(const Config& config, std::string_view path);
+// `config.master_key` with its path resolved.
+std::string master_key_source(const Config& config);
 // kInvalid, "<file>:<line>: <what>".
 Result<Config> read_config(const std::string& file);
 Result<Config> parse_config(const base::Document& document);

@@ -22,15 +22,20 @@ bool exists(const std::string& path) {
   return fs::exists(path, ignored);
 }
 
+}  // namespace
+
 Result<void> make_directory(const std::string& path) {
   std::error_code reason;
-  fs::create_directories(path, reason);
+  const bool is_new = fs::create_directories(path, reason);
+  if (is_new && !reason) fs::permissions(path, fs::perms::owner_all, reason);
   if (reason)
     return Error::from_errno(Code::kInvalid, Blame::kOperator,
                              "making the data directory " + path + " (choose another with --data-dir)",
                              reason.value());
   return ok();
 }
+
+namespace {
 
 std::vector<std::string> names_for(const net::Endpoint& listen) {
   std::vector<std::string> names{"localhost", "127.0.0.1", "::1"};
@@ -43,6 +48,16 @@ std::vector<std::string> names_for(const net::Endpoint& listen) {
 
 Error write_error(const std::string& path, int reason) {
   return Error::from_errno(Code::kInvalid, Blame::kOperator, "writing " + path, reason);
+}
+
+// The name is durable only when the directory is.
+Result<void> sync_directory_of(const std::string& path) {
+  const std::string directory = fs::path(path).parent_path().string();
+  const int fd = ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = fd >= 0 && ::fsync(fd) == 0;
+  const int reason = errno;
+  if (fd >= 0) ::close(fd);
+  return synced ? ok() : write_error(directory, reason);
 }
 
 }  // namespace
@@ -66,7 +81,7 @@ Result<void> write_file(const std::string& path, std::string_view text, unsigned
     ::unlink(fresh.c_str());
     return write_error(path, why);
   }
-  return ok();
+  return sync_directory_of(path);
 }
 
 Result<CertificateFiles> ensure_certificate(const std::string& data_dir, const net::Endpoint& listen) {

@@ -17,7 +17,10 @@ struct CertificateFiles {
 // forgotten. kInvalid when the directory cannot be made or written, or only some of the files are there.
 Result<CertificateFiles> ensure_certificate(const std::string& data_dir, const net::Endpoint& listen);
 
-// Writes a file whole or not at all, with these permissions from the start.
+// Makes the directory (0700) and those above it, if need be.
+Result<void> make_directory(const std::string& path);
+
+// Writes a file whole or not at all, with these permissions from the start; synced, its name as well.
 Result<void> write_file(const std::string& path, std::string_view text, unsigned mode);
 
 }  // namespace claviger::server

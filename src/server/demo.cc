@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/demo.h"
 
-#include <filesystem>
 #include <utility>
 
-#include "identity/api_key.h"
-#include "server/data_dir.h"
+#include "base/json.h"
 #include "telemetry/redact.h"
 
 namespace claviger::server {
 namespace {
 
+const registry::Actor kDemo{.principal = "demo", .key_id = {}, .address = {}, .request_id = {}};
 constexpr std::string_view kCredential = "fake-demo-credential-of-the-upstream";
 
 void append_member(std::string& out, std::string_view name, std::string_view value) {
@@ -66,50 +65,62 @@ class Demo::Echo final : public http::Handler {
   }
 };
 
-Demo::Demo(net::Loop& control) : control_(control), echo_(std::make_unique<Echo>()) {}
+Demo::Demo() : echo_(std::make_unique<Echo>()) {}
 Demo::~Demo() = default;
 
-Result<std::unique_ptr<Demo>> Demo::create(net::Loop& control, const std::string& data_dir,
-                                           SecretMemory& memory) {
-  std::unique_ptr<Demo> demo(new Demo(control));
+Result<std::unique_ptr<Demo>> Demo::create(net::Loop& control) {
+  std::unique_ptr<Demo> demo(new Demo());
   const auto anywhere = net::parse_endpoint("127.0.0.1:0");
   const net::ListeningSocket socket = CLV_TRY(net::listen_on(*anywhere, false));
+  demo->port_ = socket.bound.port;
   demo->connections_ = std::make_unique<Connections>(control, demo->buffers_, demo->metrics_, *demo->echo_,
                                                      Connections::Options{demo->limits_, demo->open_, 1024});
   CLV_TRY_VOID(demo->connections_->listen(socket.fd, nullptr));
-  CLV_TRY_VOID(demo->write_resources(data_dir, socket.bound.port, memory));
   return demo;
 }
 
-Result<void> Demo::write_resources(const std::string& data_dir, unsigned port, SecretMemory& memory) {
-  resources_dir_ = data_dir + "/resources";
-  std::error_code reason;
-  std::filesystem::create_directories(resources_dir_, reason);
-  if (!reason) std::filesystem::permissions(resources_dir_, std::filesystem::perms::owner_all, reason);
-  if (reason)
-    return Error::from_errno(Code::kInvalid, Blame::kOperator,
-                             "making " + resources_dir_ + " (choose another place with --data-dir)",
-                             reason.value());
-  const std::string credential_file = std::filesystem::absolute(data_dir + "/demo-credential", reason);
-  CLV_TRY_VOID(write_file(credential_file, kCredential, 0600));
-  identity::NewApiKey key = CLV_TRY(identity::generate_api_key(memory.arena));
-  key_ = std::move(key.text);
-  const std::string yaml =
-      "# Made by `claviger serve --demo`, anew at each start. Change it and send the process SIGHUP.\n"
-      "kind: upstream\nname: echo\nmount: /echo\nbase_url: http://127.0.0.1:" +
-      std::to_string(port) +
-      "\nauth: { kind: bearer }\nallow_plaintext: true                      # it is on this machine\n"
-      "allow_private_addresses: [127.0.0.1/32]    # loopback is refused unless said\n"
-      "---\nkind: credential\nname: echo-credential\nupstream: echo\nfrom: \"file:" +
-      credential_file +
-      "\"\n"
-      "---\nkind: principal\nname: demo\ntype: user\n"
-      "---\nkind: api_key\nname: " +
-      key.id + "\nprincipal: demo\nhash: \"" + identity::format_key_hash(key.hash) +
-      "\"\n"
-      "---\nkind: grant\nprincipal: demo\nupstream: echo\nmethods: [GET, POST]\npaths: [\"/**\"]\nrate: "
-      "600/min\n";
-  return write_file(resources_dir_ + "/demo.yaml", yaml, 0644);
+net::Task<Result<base::SecretBytes>> Demo::set_up(registry::Registry& registry, SecretMemory& memory) {
+  std::vector<registry::Change> resources;
+  for (const std::string& text : {
+           R"({"kind":"upstream","name":"echo","mount":"/echo","base_url":"http://127.0.0.1:)" + std::to_string(port_) +
+               R"(","auth":{"kind":"bearer"},"allow_plaintext":true,"allow_private_addresses":["127.0.0.1/32"]})",
+           std::string(R"({"kind":"credential","name":"echo-credential","upstream":"echo"})"),
+           std::string(R"({"kind":"principal","name":"demo","type":"user"})"),
+           std::string(R"({"kind":"grant","name":"demo-echo","principal":"demo","upstream":"echo",)"
+                       R"("methods":["GET","POST"],"paths":["/**"],"rate":"600/min"})"),
+       }) {
+    registry::Change& change = resources.emplace_back();
+    change.document = CLV_CO_TRY(base::parse_json(text, "demo"));
+    const auto resource = CLV_CO_TRY(policy::read_resource(change.document));
+    change.kind = policy::kind_of(resource);
+    change.name = policy::name_of(resource);
+  }
+  CLV_CO_TRY(co_await registry.change(kDemo, std::move(resources), false));
+
+  std::vector<registry::Change> secret(1);
+  secret[0].verb = registry::Verb::kSetSecret;
+  secret[0].kind = policy::Kind::kCredential;
+  secret[0].name = "echo-credential";
+  secret[0].secret = CLV_CO_TRY(base::SecretBytes::copy_of(memory.arena, std::as_bytes(std::span(kCredential))));
+  CLV_CO_TRY(co_await registry.change(kDemo, std::move(secret), false));
+
+  CLV_CO_TRY_VOID(co_await revoke_old_keys(registry));
+  auto key = CLV_CO_TRY(co_await registry.create_key(kDemo, {.principal = "demo", .expires = {}, .cidrs = {}}));
+  co_return std::move(key.text);
+}
+
+net::Task<Result<void>> Demo::revoke_old_keys(registry::Registry& registry) {
+  const auto page = CLV_CO_TRY(co_await registry.list(policy::Kind::kApiKey, "", 1000));
+  std::vector<registry::Change> changes;
+  for (const registry::ResourceView& view : page.items) {
+    if (view.json.find(R"("principal":"demo")") == std::string::npos) continue;
+    registry::Change& change = changes.emplace_back();
+    change.verb = registry::Verb::kRevoke;
+    change.kind = policy::Kind::kApiKey;
+    change.name = view.name;
+  }
+  if (!changes.empty()) CLV_CO_TRY(co_await registry.change(kDemo, std::move(changes), false));
+  co_return ok();
 }
 
 }  // namespace claviger::server

@@ -4,34 +4,32 @@
 #include <memory>
 #include <string>
 
+#include "registry/registry.h"
 #include "server/connections.h"
 #include "server/process.h"
 
 namespace claviger::server {
 
-// Everything that `serve --demo` needs to show a call: an echo upstream in this process, a credential for it (an
-// obvious fake), a principal with a key, and a grant, written as resources that a reader can look at and change.
+// Everything that `serve --demo` needs to show a call: an echo upstream in this process, and the resources for it, made
+// through the registry as an operator would make them with the command line.
 //
 // Owns: the echo upstream. Threads: the control thread's.
 class Demo {
  public:
-  // Makes DIR/resources/demo.yaml and DIR/demo-credential (0600).
-  static Result<std::unique_ptr<Demo>> create(net::Loop& control, const std::string& data_dir,
-                                              SecretMemory& memory);
+  static Result<std::unique_ptr<Demo>> create(net::Loop& control);
   ~Demo();
 
-  const std::string& resources_dir() const noexcept { return resources_dir_; }
-  // The caller's key, for the curl line. Shown once, stored nowhere; it is good for this demo alone.
-  base::SecretBytes take_key() noexcept { return std::move(key_); }
+  // Applies upstream, credential, principal and grant, sets the credential's secret (an obvious fake), revokes the keys of
+  // earlier demos and makes a new one, which is what comes back: shown once, good for this demo alone.
+  // Requires: workers run.
+  net::Task<Result<base::SecretBytes>> set_up(registry::Registry& registry, SecretMemory& memory);
 
  private:
   class Echo;
-  explicit Demo(net::Loop& control);
-  Result<void> write_resources(const std::string& data_dir, unsigned port, SecretMemory& memory);
+  Demo();
+  net::Task<Result<void>> revoke_old_keys(registry::Registry& registry);
 
-  net::Loop& control_;
-  std::string resources_dir_;
-  base::SecretBytes key_;
+  unsigned port_ = 0;
   http::ServerLimits limits_;
   net::BufferPool buffers_;
   telemetry::WorkerMetrics metrics_;

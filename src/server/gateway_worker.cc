@@ -32,6 +32,7 @@ GatewayWorker::GatewayWorker(unsigned number, const WorkerContext& context, std:
               buffers_,
               metrics_,
               access_log_,
+              context.audit_log != nullptr ? &context.audit_log->make_lane() : nullptr,
               gateway::FailureLog(context.log),
               std::move(opener),
               crypto::Sha256(),
@@ -39,7 +40,8 @@ GatewayWorker::GatewayWorker(unsigned number, const WorkerContext& context, std:
               gateway::SecretScratchPool(context.key.arena()),
               gateway::UpstreamPools(*loop_, *resolver_, buffers_, metrics_,
                                      {context.config.upstream_connections, context.config.upstream_idle}),
-              context.shared},
+              context.shared,
+              {}},
       door_(worker_),
       connections_(*loop_, buffers_, metrics_, door_,
                    {context.config.limits, context.open_connections, context.config.connections}),
@@ -55,7 +57,7 @@ Result<void> GatewayWorker::listen(int listening_fd, std::shared_ptr<const net::
 }
 
 void GatewayWorker::start(std::shared_ptr<const gateway::World> world) {
-  worker_.pools.adopt(std::move(world));
+  gateway::adopt(worker_, std::move(world));
   thread_ = std::thread([this] {
     pthread_setname_np(pthread_self(), ("clv-worker-" + std::to_string(number_)).c_str());
     sigset_t all;
@@ -69,6 +71,7 @@ void GatewayWorker::start(std::shared_ptr<const gateway::World> world) {
 // What is due once a second and not for each request.
 void GatewayWorker::keep_house() {
   access_log_.flush();
+  gateway::end_expired(worker_);
   metrics_.set(telemetry::Gauge::kFramePoolBytes, static_cast<std::int64_t>(loop_->frames().bytes()));
   metrics_.set(telemetry::Gauge::kBufferPoolBytes, static_cast<std::int64_t>(buffers_.bytes()));
   housekeeping_.start(kHousekeeping, [this] { keep_house(); });
@@ -76,7 +79,7 @@ void GatewayWorker::keep_house() {
 
 void GatewayWorker::adopt(std::shared_ptr<const gateway::World> world, std::function<void()> done) {
   loop_->post([this, world = std::move(world), done = std::move(done)] {
-    worker_.pools.adopt(world);
+    gateway::adopt(worker_, world);
     done();
   });
 }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <thread>
 
+#include "audit/log.h"
 #include "doors/relay/relay_door.h"
 #include "gateway/worker.h"
 #include "server/config.h"
@@ -20,6 +21,7 @@ struct WorkerContext {
   const gateway::Shared& shared;
   vault::ProcessKey& key;
   telemetry::AccessLogWriter& access_log;
+  audit::Log* audit_log;  // null: none
   telemetry::Log& log;
   std::atomic<std::size_t>& open_connections;
 };

@@ -10,7 +10,9 @@
 #include <cerrno>
 #include <thread>
 
+#include "audit/reader.h"
 #include "crypto/openssl_memory.h"
+#include "gateway/source_secrets.h"
 #include "server/data_dir.h"
 #include "server/resource_files.h"
 #include "server/version.h"
@@ -19,6 +21,10 @@ namespace claviger::server {
 namespace {
 
 constexpr std::size_t kMostAdminConnections = 256;
+constexpr auto kHousekeeping = std::chrono::seconds(1);
+constexpr auto kMostRecording = std::chrono::seconds(2);
+constexpr auto kSweep = std::chrono::hours(1);  // of quotas' windows that are over
+constexpr auto kMostAdoption = std::chrono::seconds(5);
 
 Result<int> open_signals() {
   sigset_t wanted;
@@ -69,13 +75,22 @@ Server::Server(net::Loop& control, ServerOptions options, SecretMemory& memory, 
       log_(log),
       access_log_(std::move(access_log)),
       sources_(*memory.key),
+      quotas_(control),
       shared_{cells_,
               address_cells_,
               limit_keys_,
               options_.config.unauthenticated,
-              {net::kBufferSize, http::kMaxFields, net::kBufferSize}},
-      probes_({.is_ready = [this] { return ready_; }, .metrics = [this] { return metrics(); }}),
-      drain_timer_(control) {}
+              {net::kBufferSize, http::kMaxFields, net::kBufferSize},
+              options_.config.audit.lane_timeout,
+              &quotas_.cells(),
+              &quotas_.leases()},
+      clock_watch_(clock,
+                   [this](std::chrono::milliseconds step) {
+                     log_.warning("clock_stepped", {{"step_ms", step.count()}});
+                     record(audit::Event(clock_.wall(), "clock.stepped").add("step", std::to_string(step.count()) + "ms"));
+                   }),
+      drain_timer_(control),
+      housekeeping_(control) {}
 
 Server::~Server() {
   workers_.clear();
@@ -87,15 +102,39 @@ Result<std::unique_ptr<Server>> Server::create(net::Loop& control, ServerOptions
                                                telemetry::Log& log) {
   // Before any thread is started, so that all of them leave these signals to the control thread.
   const int signal_fd = CLV_TRY(open_signals());
+  if (options.config.access_log.empty()) options.config.access_log = options.resources_dir.empty() ? "off" : "stdout";
   auto access_log = CLV_TRY(telemetry::AccessLogWriter::open(options.config.access_log));
   std::unique_ptr<Server> server(
       new Server(control, std::move(options), memory, clock, log, std::move(access_log)));
   server->signals_ = std::make_unique<Signals>(*server, signal_fd);
   CLV_TRY_VOID(control.add(signal_fd, net::Trigger::kLevel, *server->signals_));
+  CLV_TRY_VOID(server->open_audit());
   CLV_TRY_VOID(server->bind_gateway());
   CLV_TRY_VOID(server->bind_admin());
-  server->first_world_ = CLV_TRY(server->read_world());
+  server->first_world_ = CLV_TRY(server->first_world());
   return server;
+}
+
+// The data directory is taken first: a second gateway must not touch the first one's log.
+Result<void> Server::open_audit() {
+  const Config& config = options_.config;
+  const bool side_car = !options_.resources_dir.empty();
+  if (!side_car) {
+    if (config.audit.off)
+      return Error(Code::kInvalid, Blame::kOperator,
+                   "audit: off is for side-car mode (--resources): a gateway with a store records what it does");
+    managed_ = CLV_TRY(Managed::open(config, control_, memory_));
+  } else if (config.audit.off) {
+    return ok();
+  } else {
+    CLV_TRY_VOID(make_directory(config.data_dir));
+    lock_ = CLV_TRY(DataDirLock::take(config.data_dir));
+    file_signer_ = CLV_TRY(open_file_signer(config, memory_));
+  }
+  audit_log_ = CLV_TRY(open_audit_log(config, side_car ? *file_signer_ : managed_->signer(), clock_));
+  lane_ = &audit_log_->make_lane();
+  if (managed_) managed_->make_registry(*audit_log_, *lane_, *memory_.key, clock_, log_);
+  return ok();
 }
 
 Result<std::shared_ptr<const net::ServerTls>> Server::make_tls(const ListenerConfig& listener) {
@@ -113,7 +152,8 @@ Result<void> Server::bind_gateway() {
   const auto tls = CLV_TRY(make_tls(config.gateway));
   // SO_REUSEPORT lets a second gateway share the port unnoticed: try it alone first.
   if (config.gateway.listen.port != 0) ::close(CLV_TRY(net::listen_on(config.gateway.listen, false)).fd);
-  const WorkerContext context{config, clock_, shared_, *memory_.key, *access_log_, log_, open_connections_};
+  const WorkerContext context{config, clock_, shared_, *memory_.key, *access_log_, audit_log_.get(), log_,
+                              open_connections_};
   net::Endpoint endpoint = config.gateway.listen;
   for (unsigned number = 0; number < worker_count(config); ++number) {
     const net::ListeningSocket socket = CLV_TRY(net::listen_on(endpoint, true));
@@ -130,17 +170,63 @@ Result<void> Server::bind_admin() {
   if (!options_.config.admin) return ok();
   const auto tls = CLV_TRY(make_tls(*options_.config.admin));
   const net::ListeningSocket socket = CLV_TRY(net::listen_on(options_.config.admin->listen, false));
+  admin_door_ = std::make_unique<doors::AdminDoor>(admin_services());
   admin_ = std::make_unique<Connections>(
-      control_, control_buffers_, control_metrics_, probes_,
+      control_, control_buffers_, control_metrics_, *admin_door_,
       Connections::Options{options_.config.limits, admin_connections_, kMostAdminConnections});
   own_listeners_.push_back(socket.bound);
   return admin_->listen(socket.fd, tls);
 }
 
-Result<std::shared_ptr<const gateway::World>> Server::read_world() {
+doors::AdminServices Server::admin_services() {
+  doors::AdminServices services{.registry = registry(), .arena = memory_.arena};
+  services.rate = options_.config.admin_rate;
+  services.version = kVersion;
+  services.security_contact = options_.config.security_contact;
+  if (managed_) services.master_key_id = managed_->master_key_id();
+  services.readiness = [this] {
+    std::string why_not = why_not_ready();
+    return doors::Readiness{.is_ready = why_not.empty(), .why_not = std::move(why_not)};
+  };
+  services.metrics = [this] { return metrics(); };
+  if (audit_log_) services.audit.emplace(admin_audit());
+  services.record = [this](const doors::AdminRecord& call) {
+    log_.info("management_call", {{"request_id", call.request_id},
+                                  {"principal", call.principal},
+                                  {"key_id", call.key_id},
+                                  {"address", call.address},
+                                  {"method", call.method},
+                                  {"path", call.path},
+                                  {"status", call.status}});
+  };
+  return services;
+}
+
+doors::AdminAudit Server::admin_audit() {
+  reading_thread_ = std::make_unique<net::BackgroundThread>(control_, "clv-reader");
+  const std::string directory = audit_directory(options_.config);
+  return {.thread = *reading_thread_,
+          .verifier_key = audit_log_->verifier_key(),
+          .state = [this] { return audit_log_->state(); },
+          .last_lines = [directory](std::size_t count) { return audit::read_last_lines(directory, count); },
+          .lines_from = [directory](std::uint64_t from,
+                                    std::size_t bytes) { return audit::read_lines_from(directory, from, bytes); },
+          .last_checkpoint = [directory] { return audit::read_last_checkpoint(directory); }};
+}
+
+Result<std::shared_ptr<const gateway::World>> Server::first_world() {
+  if (!managed_) return read_side_car_world();
+  CLV_TRY_VOID(managed_->load(options_.config, *audit_log_, *lane_, {.own_listeners = own_listeners_}));
+  CLV_TRY_VOID(quotas_.load(managed_->store(), managed_->store_thread()));
+  return managed_->registry().world();
+}
+
+Result<std::shared_ptr<const gateway::World>> Server::read_side_car_world() {
   auto resources = CLV_TRY(read_resources(options_.resources_dir));
-  auto world = CLV_TRY(
-      gateway::build_world(std::move(resources), revision_ + 1, own_listeners_, *memory_.key, sources_));
+  auto snapshot = CLV_TRY(policy::Snapshot::compile(std::move(resources), revision_ + 1));
+  gateway::SourceSecrets secrets(sources_);
+  auto world = CLV_TRY(gateway::build_world(std::move(snapshot), nullptr, {.own_listeners = own_listeners_},
+                                            *memory_.key, secrets, nullptr));
   ++revision_;
   return world;
 }
@@ -149,10 +235,27 @@ Result<std::shared_ptr<const gateway::World>> Server::read_world() {
 
 Result<void> Server::run() {
   pthread_setname_np(pthread_self(), "clv-control");
-  const Config& config = options_.config;
   for (const auto& worker : workers_) worker->start(first_world_);
   first_world_.reset();
+  if (managed_) {
+    managed_->registry().start([this](std::shared_ptr<const gateway::World> world, std::function<void()> everywhere) {
+      publish(std::move(world), std::move(everywhere));
+    });
+  }
   ready_ = true;
+  announce();
+  keep_house();
+  if (options_.on_ready) options_.on_ready();
+  control_.run();
+  record(audit::Event(clock_.wall(), "gateway.stopped"));
+  log_.info("stopped");
+  return ok();
+}
+
+void Server::announce() {
+  const Config& config = options_.config;
+  const std::uint64_t revision = managed_ ? managed_->registry().world()->policy->revision() : revision_;
+  const std::string from = managed_ ? in_data_dir(config, config.store_file) : options_.resources_dir;
   log_.info("listener_started", {{"listener", "gateway"},
                                  {"address", net::format_endpoint(gateway_endpoint_)},
                                  {"tls", !config.gateway.tls.off}});
@@ -166,41 +269,91 @@ Result<void> Server::run() {
         {{"kind", "locked"}, {"detail", "memfd_secret is not in use; root can read this process's memory"}});
   log_.info("ready", {{"version", kVersion},
                       {"workers", workers_.size()},
-                      {"revision", revision_},
-                      {"resources", options_.resources_dir}});
-  control_.run();
-  log_.info("stopped");
-  return ok();
+                      {"revision", revision},
+                      {"resources", from}});
+  record(audit::Event(clock_.wall(), "gateway.started")
+             .add("version", kVersion)
+             .add("mode", managed_ ? "store" : "side-car")
+             .add("revision", revision));
+}
+
+void Server::record(audit::Event event) {
+  if (lane_ != nullptr) lane_->append(std::move(event).text());
+}
+
+// What is due once a second.
+void Server::keep_house() {
+  clock_watch_.look();
+  watch_adoption();
+  if (control_.now() - swept_ > kSweep) {
+    quotas_.sweep(control_.wall_now());
+    swept_ = control_.now();
+  }
+  housekeeping_.start(kHousekeeping, [this] { keep_house(); });
+}
+
+// A worker that goes on deciding by what was revoked must not go on.
+void Server::watch_adoption() {
+  while (!publications_.empty() && publications_.front()->waiting.load(std::memory_order_acquire) == 0)
+    publications_.pop_front();
+  if (publications_.empty() || control_.now() - publications_.front()->since < kMostAdoption) return;
+  log_.error("worker_stuck", {{"detail", "a worker did not take over a change within 5 s; the process stops"}});
+  std::abort();
 }
 
 void Server::publish(std::shared_ptr<const gateway::World> world, std::function<void()> everywhere) {
-  const auto waiting = std::make_shared<std::atomic<std::size_t>>(workers_.size());
+  const auto publication = std::make_shared<Publication>(control_.now(), workers_.size());
+  publications_.push_back(publication);
   for (const auto& worker : workers_) {
-    worker->adopt(world, [this, waiting, everywhere] {
-      if (waiting->fetch_sub(1, std::memory_order_acq_rel) == 1) control_.post(everywhere);
+    worker->adopt(world, [this, publication, everywhere] {
+      if (publication->waiting.fetch_sub(1, std::memory_order_acq_rel) == 1) control_.post(everywhere);
     });
   }
 }
 
-// Everything that SIGHUP reads anew, read before anything is changed.
-Result<Server::Fresh> Server::read_fresh() {
-  Fresh fresh;
-  fresh.gateway_tls = CLV_TRY(make_tls(options_.config.gateway));
-  if (admin_) fresh.admin_tls = CLV_TRY(make_tls(*options_.config.admin));
-  fresh.world = CLV_TRY(read_world());
-  return fresh;
-}
+// --- Reload --------------------------------------------------------------------------------------
 
+// Certificates and resources are all read before anything is changed.
 void Server::reload() {
   if (stopping_) return;
-  auto fresh = read_fresh();
-  if (!fresh.has_value())
-    return log_.error("reload_failed", {{"reason", fresh.error().what()}, {"detail", "nothing was changed"}});
+  const auto failed = [this](const Error& error) {
+    log_.error("reload_failed", {{"reason", error.what()}, {"detail", "nothing was changed"}});
+  };
+  auto gateway_tls = make_tls(options_.config.gateway);
+  if (!gateway_tls.has_value()) return failed(gateway_tls.error());
+  std::shared_ptr<const net::ServerTls> admin_tls;
+  if (admin_) {
+    auto made = make_tls(*options_.config.admin);
+    if (!made.has_value()) return failed(made.error());
+    admin_tls = *std::move(made);
+  }
+  std::shared_ptr<const gateway::World> world;
+  if (!managed_) {
+    auto read = read_side_car_world();
+    if (!read.has_value()) return failed(read.error());
+    world = *std::move(read);
+  }
   if (const auto reopened = access_log_->reopen(); !reopened.has_value())
     log_.warning("access_log_not_reopened", {{"reason", reopened.error().what()}});
-  if (admin_) admin_->use(fresh->admin_tls);
-  for (const auto& worker : workers_) worker->use(fresh->gateway_tls);
-  publish(fresh->world, [this, revision = revision_] { log_.info("reloaded", {{"revision", revision}}); });
+  if (admin_) admin_->use(admin_tls);
+  for (const auto& worker : workers_) worker->use(*gateway_tls);
+  if (managed_) return net::spawn(reload_resources());
+  publish(world, [this, revision = revision_] {
+    log_.info("reloaded", {{"revision", revision}});
+    record(audit::Event(clock_.wall(), "gateway.reloaded").add("revision", revision));
+  });
+}
+
+net::Task<void> Server::reload_resources() {
+  const auto refreshed = co_await managed_->registry().refresh();
+  if (!refreshed.has_value()) {
+    log_.error("reload_failed",
+               {{"reason", refreshed.error().what()}, {"detail", "certificates were reloaded, resources were not"}});
+    co_return;
+  }
+  const std::uint64_t revision = managed_->registry().world()->policy->revision();
+  log_.info("reloaded", {{"revision", revision}});
+  record(audit::Event(clock_.wall(), "gateway.reloaded").add("revision", revision));
 }
 
 // --- Stop ----------------------------------------------------------------------------------------
@@ -225,9 +378,35 @@ void Server::shut_down() {
 
 // Ends what is left, and gives the ends a moment to be written and recorded.
 void Server::stop_all() {
+  quotas_.stop();
   for (const auto& worker : workers_) worker->cancel_all();
   drain_timer_.start(std::chrono::milliseconds(open_connections_.load() == 0 ? 0 : 200),
-                     [this] { control_.stop(); });
+                     [this] { stop_once_recorded(control_.now() + kMostRecording); });
+}
+
+// What management did is in the store for good; the log should have it, too, before the process goes.
+void Server::stop_once_recorded(Monotonic latest) {
+  if (!managed_ || managed_->registry().is_idle() || control_.now() >= latest) return control_.stop();
+  drain_timer_.start(std::chrono::milliseconds(50), [this, latest] { stop_once_recorded(latest); });
+}
+
+// Empty when it is.
+std::string Server::why_not_ready() const {
+  if (stopping_) return "the gateway is shutting down";
+  if (!ready_) return "the gateway is starting";
+  if (!audit_log_) return {};
+  const audit::LogState audit = audit_log_->state();
+  return audit.failing ? "the audit log cannot be written: " + audit.failure : std::string();
+}
+
+std::optional<telemetry::AuditSample> Server::audit_sample() const {
+  if (!audit_log_) return std::nullopt;
+  const audit::LogState state = audit_log_->state();
+  return telemetry::AuditSample{.size = state.size,
+                                .checkpointed = state.checkpointed,
+                                .queued = state.queued,
+                                .lag_ms = static_cast<std::uint64_t>(state.lag.count()),
+                                .failing = state.failing};
 }
 
 std::string Server::metrics() const {
@@ -241,7 +420,8 @@ std::string Server::metrics() const {
                             .arena_bytes_limit = usage.limit,
                             .arena_is_memfd = memory_.arena.memory() == base::SecretArena::Memory::kMemfd,
                             .openssl_arena_overflows = crypto::openssl_memory().arena_overflows,
-                            .version = kVersion});
+                            .version = kVersion,
+                            .audit = audit_sample()});
 }
 
 }  // namespace claviger::server

@@ -2,22 +2,32 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "doors/probes/probes_door.h"
+#include "audit/event.h"
+#include "audit/log.h"
+#include "doors/admin/admin_door.h"
 #include "gateway/world.h"
+#include "server/clock_watch.h"
 #include "server/config.h"
 #include "server/gateway_worker.h"
+#include "server/managed.h"
+#include "server/quotas.h"
 #include "server/process.h"
 #include "telemetry/log.h"
+#include "vault/source.h"
 
 namespace claviger::server {
 
 struct ServerOptions {
   Config config;
-  std::string resources_dir;
+  std::string resources_dir;  // side-car mode: resources from YAML; empty: from the store in config.data_dir
+  std::function<void()> on_ready;  // on the control thread, once workers serve; may be null
 };
 
 // The running gateway: workers, the admin listener, reload and shutdown.
@@ -37,25 +47,35 @@ class Server {
   const net::Endpoint& gateway_endpoint() const noexcept { return gateway_endpoint_; }
   // The CA that callers need when the certificate is the generated one; empty otherwise.
   const std::string& ca_file() const noexcept { return ca_file_; }
+  const Config& config() const noexcept { return options_.config; }
+  registry::Registry* registry() noexcept { return managed_ ? &managed_->registry() : nullptr; }
 
  private:
   class Signals;
   Server(net::Loop& control, ServerOptions options, SecretMemory& memory, const Clock& clock,
          telemetry::Log& log, std::unique_ptr<telemetry::AccessLogWriter> access_log);
 
+  Result<void> open_audit();
   Result<void> bind_gateway();
   Result<void> bind_admin();
   Result<std::shared_ptr<const net::ServerTls>> make_tls(const ListenerConfig& listener);
-  Result<std::shared_ptr<const gateway::World>> read_world();
-  struct Fresh {
-    std::shared_ptr<const net::ServerTls> gateway_tls, admin_tls;
-    std::shared_ptr<const gateway::World> world;
-  };
-  Result<Fresh> read_fresh();
+  Result<std::shared_ptr<const gateway::World>> first_world();
+  Result<std::shared_ptr<const gateway::World>> read_side_car_world();
+  doors::AdminServices admin_services();
+  doors::AdminAudit admin_audit();
+
   void publish(std::shared_ptr<const gateway::World> world, std::function<void()> everywhere);
   void reload();
+  net::Task<void> reload_resources();
+  void keep_house();
+  void watch_adoption();
+  void record(audit::Event event);
+  void announce();
   void shut_down();
   void stop_all();
+  void stop_once_recorded(Monotonic latest);
+  std::string why_not_ready() const;
+  std::optional<telemetry::AuditSample> audit_sample() const;
   std::string metrics() const;
 
   net::Loop& control_;
@@ -68,6 +88,7 @@ class Server {
   policy::LimitCells cells_;
   policy::LimitCells address_cells_;
   policy::LimitKeys limit_keys_;
+  Quotas quotas_;
   gateway::Shared shared_;
   std::atomic<std::size_t> open_connections_{0};
   std::atomic<std::size_t> admin_connections_{0};
@@ -81,10 +102,25 @@ class Server {
 
   telemetry::WorkerMetrics control_metrics_;
   net::BufferPool control_buffers_;
-  doors::ProbesDoor probes_;
+  std::optional<DataDirLock> lock_;  // side-car mode; the store takes it otherwise
+  std::unique_ptr<Managed> managed_;
+  std::unique_ptr<audit::Signer> file_signer_;  // side-car mode
+  std::unique_ptr<audit::Log> audit_log_;       // none: `audit: off`
+  audit::Lane* lane_ = nullptr;                 // the control thread's
+  std::unique_ptr<net::BackgroundThread> reading_thread_;  // reads the log for management
+  std::unique_ptr<doors::AdminDoor> admin_door_;
   std::unique_ptr<Connections> admin_;
   std::unique_ptr<Signals> signals_;
+  ClockWatch clock_watch_;
   net::Timer drain_timer_;
+  net::Timer housekeeping_;
+  Monotonic swept_{};  // quotas
+  // Worlds that some worker has not taken yet, with the time they were handed out.
+  struct Publication {
+    Monotonic since;
+    std::atomic<std::size_t> waiting;
+  };
+  std::deque<std::shared_ptr<Publication>> publications_;
   std::vector<std::unique_ptr<GatewayWorker>> workers_;
 };
 

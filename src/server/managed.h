@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "audit/log.h"
+#include "net/background.h"
+#include "registry/stored_registry.h"
+#include "server/audit_trail.h"
+#include "server/config.h"
+#include "server/data_dir_lock.h"
+#include "server/process.h"
+#include "store/store.h"
+#include "telemetry/log.h"
+#include "vault/key_holder.h"
+
+namespace claviger::server {
+
+// What a gateway has that keeps its resources in a store: the store and its thread, the key holder, the registry.
+//
+// Owns: all of them, in this order; the data directory's lock as well.
+// Threads: the control thread's.
+class Managed {
+ public:
+  // Takes the data directory, opens the store and its keys. kInvalid for the wrong master key, naming both ids.
+  static Result<std::unique_ptr<Managed>> open(const Config& config, net::Loop& control, SecretMemory& memory);
+
+  audit::Signer& signer() noexcept { return signer_; }
+  std::string_view master_key_id() const noexcept { return keys_->master_key_id(); }
+
+  // Before load(). `lane` is the control thread's.
+  void make_registry(audit::Log& log, audit::Lane& lane, vault::ProcessKey& process_key, const Clock& clock,
+                     telemetry::Log& operator_log);
+  // Compares store and log, and loads all records.
+  Result<void> load(const Config& config, audit::Log& log, audit::Lane& lane, gateway::WorldSettings settings);
+  registry::StoredRegistry& registry() noexcept { return *registry_; }
+  store::Store& store() noexcept { return *store_; }
+  net::BackgroundThread& store_thread() noexcept { return *store_thread_; }
+
+ private:
+  Managed(DataDirLock lock, std::unique_ptr<store::Store> store, std::unique_ptr<vault::KeyHolder> keys,
+          net::Loop& control);
+  Result<void> check_against_log(const Config& config, audit::Log& log, audit::Lane& lane);
+
+  DataDirLock lock_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<vault::KeyHolder> keys_;
+  VaultSigner signer_;
+  net::Loop& control_;
+  telemetry::Log* operator_log_ = nullptr;
+  std::unique_ptr<registry::StoredRegistry> registry_;
+  std::unique_ptr<net::BackgroundThread> store_thread_;  // goes first: nothing of the above is in use then
+};
+
+}  // namespace claviger::server
