@@ -8,9 +8,29 @@
 namespace claviger::cli {
 
 // One for each sub-command, each in the file of its name.
+std::unique_ptr<Command> make_init();
 std::unique_ptr<Command> make_serve();
 std::unique_ptr<Command> make_check_config();
 std::unique_ptr<Command> make_key_new();
+std::unique_ptr<Command> make_apply();
+std::unique_ptr<Command> make_get();
+std::unique_ptr<Command> make_delete();
+std::unique_ptr<Command> make_status();
+std::unique_ptr<Command> make_explain();
+std::unique_ptr<Command> make_credential_set();
+std::unique_ptr<Command> make_credential_enable();
+std::unique_ptr<Command> make_credential_disable();
+std::unique_ptr<Command> make_credential_revoke();
+std::unique_ptr<Command> make_key_create();
+std::unique_ptr<Command> make_key_list();
+std::unique_ptr<Command> make_key_revoke();
+std::unique_ptr<Command> make_principal_enable();
+std::unique_ptr<Command> make_principal_disable();
+std::unique_ptr<Command> make_audit_tail();
+std::unique_ptr<Command> make_audit_checkpoint();
+std::unique_ptr<Command> make_backup();
+std::unique_ptr<Command> make_restore();
+std::unique_ptr<Command> make_audit_verify();
 std::unique_ptr<Command> make_version();
 
 }  // namespace claviger::cli

@@ -2,8 +2,11 @@
 #include "cli/cli.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
 #include <cstdio>
 
+#include "cli/admin_failure.h"
 #include "cli/command.h"
 #include "server/process.h"
 #include "server/version.h"
@@ -34,6 +37,10 @@ class ParserFlags final : public Flags {
         ->type_name(std::string(value_name))
         ->allow_extra_args(false);
   }
+  void several(std::string_view name, std::string_view value_name, std::vector<std::string>& into,
+               std::string_view help) override {
+    app_.add_option(std::string(name), into, std::string(help))->type_name(std::string(value_name));
+  }
   void flag(std::string_view name, bool& into, std::string_view help) override {
     app_.add_flag(std::string(name), into, std::string(help));
   }
@@ -45,6 +52,21 @@ class ParserFlags final : public Flags {
   CLI::App& app_;
 };
 
+// What stands behind the name of a group in `claviger --help`.
+std::string about_group(std::string_view group) {
+  struct About {
+    std::string_view group, text;
+  };
+  constexpr std::array<About, 4> kGroups = {{
+      {"audit", "The log that cannot be altered unseen: read it, prove it"},
+      {"credential", "What the gateway holds for upstreams: set its secret, or stop using it"},
+      {"key", "API keys, which callers present to the gateway: make, list, revoke"},
+      {"principal", "Who calls the gateway: let in, or not"},
+  }};
+  const auto* const about = std::ranges::find(kGroups, group, &About::group);
+  return about == kGroups.end() ? "Commands about " + std::string(group) : std::string(about->text);
+}
+
 // "key new" is `new` below `key`; the group is made when first needed.
 CLI::App& add_command(CLI::App& root, const Command& command) {
   std::string_view path = command.path();
@@ -54,7 +76,10 @@ CLI::App& add_command(CLI::App& root, const Command& command) {
     const auto groups = root.get_subcommands([&](const CLI::App* app) { return app->get_name() == group; });
     parent = !groups.empty()
                  ? groups.front()
-                 : root.add_subcommand(group, "Commands about API " + group + "s")->require_subcommand(1);
+                 : root.add_subcommand(group, about_group(group))
+                       ->require_subcommand(1)
+                       ->footer("\nExamples:\n  claviger " + std::string(command.path()) +
+                                " --help     shows how, as for each of them");
     path.remove_prefix(space + 1);
   }
   CLI::App* app = parent->add_subcommand(std::string(path), std::string(command.summary()));
@@ -74,7 +99,8 @@ void complain(std::string_view what) {
 
 int finish(const Command& command, const Result<void>& outcome) {
   if (outcome.has_value()) return 0;
-  complain(outcome.error().what());
+  if (!is_already_said(outcome.error())) complain(outcome.error().what());
+  if (is_no_token(outcome.error())) std::fputs("  export CLAVIGER_TOKEN=$(cat DIR/admin.key)\n", stderr);
   if (!is_usage_error(outcome.error())) return kFailed;
   std::fprintf(stderr, "Try `claviger %.*s --help`.\n", static_cast<int>(command.path().size()),
                command.path().data());
@@ -91,7 +117,9 @@ int parse_and_run(int argc, char** argv) {
   root.set_version_flag("--version", "claviger " + std::string(server::kVersion));
   root.footer(
       "\nStart here:\n  claviger serve --demo --data-dir ./demo     a gateway with an upstream to try it on\n"
-      "  claviger serve --resources DIR              a gateway beside your application\n"
+      "  claviger init --data-dir DIR                a gateway with a store: keys, certificate, first admin key\n"
+      "  claviger serve --data-dir DIR               runs it; the other commands manage it\n"
+      "  claviger serve --resources DIR              a gateway beside your application, without a store\n"
       "`claviger COMMAND --help` shows each command by example.");
   const auto commands = make_commands();
   std::vector<CLI::App*> apps;

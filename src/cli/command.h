@@ -23,7 +23,11 @@ class Flags {
                         std::string_view help) = 0;
   virtual void repeated(std::string_view name, std::string_view value_name, std::vector<std::string>& into,
                         std::string_view help) = 0;
+  // The same, and several after one flag as well: -f a.yaml b.yaml.
+  virtual void several(std::string_view name, std::string_view value_name, std::vector<std::string>& into,
+                       std::string_view help) = 0;
   virtual void flag(std::string_view name, bool& into, std::string_view help) = 0;
+  // In the order in which they are declared; one that is not given stays empty.
   virtual void positional(std::string_view name, std::string& into, std::string_view help) = 0;
 };
 
@@ -44,5 +48,9 @@ std::vector<std::unique_ptr<Command>> make_commands();
 // A command's arguments contradict each other, or one cannot be read: exit code 2, with a hint at --help.
 Error usage_error(std::string_view what);
 bool is_usage_error(const Error& error) noexcept;
+
+// The answer is "no", and stands on standard output: exit code 1 without another word.
+Error already_said();
+bool is_already_said(const Error& error) noexcept;
 
 }  // namespace claviger::cli

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
-
-#include <cstdio>
-
-#include "base/ip.h"
-#include "base/parse.h"
+#include "cli/api_key_flags.h"
 #include "cli/catalog.h"
+#include "cli/output.h"
 #include "identity/api_key.h"
 #include "server/process.h"
 
@@ -26,80 +22,45 @@ class KeyNew final : public Command {
            "others.";
   }
   void declare(Flags& flags) override {
-    flags.required("--principal", "NAME", principal_, "Whose key it is");
-    flags.option("--expires", "TIME", expires_,
-                 "When it ends: 90d, 12h, or a time such as 2027-01-01T00:00:00Z (default: never)");
-    flags.repeated("--cidr", "RANGE", cidrs_,
-                   "An address range it may be used from (may be given again; default: anywhere)");
+    asked_.declare(flags);
     flags.option("-o,--output", "FORMAT", format_, "yaml or json (default: yaml)");
   }
 
   Result<void> run() override {
     if (format_ != "yaml" && format_ != "json") return usage_error("-o takes yaml or json");
-    if (!base::is_resource_name(principal_))
-      return usage_error("--principal must be 1 to 64 of a-z 0-9 - _ . and begin with a letter or digit");
-    const std::string expires = CLV_TRY(expiry());
-    for (const std::string& cidr : cidrs_)
-      if (auto parsed = base::parse_cidr(cidr); !parsed.has_value())
-        return usage_error("--cidr '" + cidr + "': " + std::string(parsed.error().what()));
+    CLV_TRY_VOID(asked_.check());
     server::SecretMemory memory = CLV_TRY(server::prepare_process());
     const identity::NewApiKey key = CLV_TRY(identity::generate_api_key(memory.arena));
     const std::string hash = identity::format_key_hash(key.hash);
-    return format_ == "yaml" ? print_yaml(key, hash, expires) : print_json(key, hash, expires);
+    return format_ == "yaml" ? print_yaml(key, hash) : print_json(key, hash);
   }
 
  private:
-  Result<std::string> expiry() const {
-    if (expires_.empty()) return std::string();
-    const WallTime now = SystemClock().wall();
-    if (const auto after = base::parse_duration(expires_); after.has_value())
-      return base::format_rfc3339(now + *after);
-    const auto at = base::parse_rfc3339(expires_);
-    if (!at.has_value())
-      return usage_error("--expires takes a duration such as 90d, or a time such as 2027-01-01T00:00:00Z");
-    if (*at <= now) return usage_error("--expires lies in the past");
-    return base::format_rfc3339(*at);
-  }
-
-  // The key goes to the terminal by write(2), straight from where it lies: stdio would keep a copy.
-  static Result<void> print(std::string_view before, const identity::NewApiKey& key, std::string_view after) {
-    for (const std::string_view part : {before, key.text.reveal_text(), after}) {
-      std::string_view rest = part;
-      while (!rest.empty()) {
-        const ssize_t put = ::write(STDOUT_FILENO, rest.data(), rest.size());
-        if (put <= 0) return Error::from_errno(Code::kIo, Blame::kOperator, "writing the key", errno);
-        rest.remove_prefix(static_cast<std::size_t>(put));
-      }
-    }
-    return ok();
-  }
-
-  Result<void> print_yaml(const identity::NewApiKey& key, const std::string& hash,
-                          const std::string& expires) const {
+  Result<void> print_yaml(const identity::NewApiKey& key, const std::string& hash) const {
     std::string resource =
         "\n# The resource: it holds the key's hash alone.\nkind: api_key\nname: " + key.id +
-        "\nprincipal: " + principal_ + "\nhash: \"" + hash + "\"\n";
-    if (!cidrs_.empty()) {
+        "\nprincipal: " + asked_.principal + "\nhash: \"" + hash + "\"\n";
+    if (!asked_.cidrs.empty()) {
       resource += "cidrs:\n";
-      for (const std::string& cidr : cidrs_) resource += "  - \"" + cidr + "\"\n";
+      for (const std::string& cidr : asked_.cidrs) resource += "  - \"" + cidr + "\"\n";
     }
-    if (!expires.empty()) resource += "expires: " + expires + "\n";
-    return print("# The key, for the caller. It is shown this once and stored nowhere:\n# ", key, resource);
+    if (!asked_.expires.empty()) resource += "expires: " + asked_.expires + "\n";
+    return print_secret({"# The key, for the caller. It is shown this once and stored nowhere:\n# ",
+                         key.text.reveal_text(), resource});
   }
 
-  Result<void> print_json(const identity::NewApiKey& key, const std::string& hash,
-                          const std::string& expires) const {
+  Result<void> print_json(const identity::NewApiKey& key, const std::string& hash) const {
     std::string ranges;
-    for (const std::string& cidr : cidrs_) ranges += (ranges.empty() ? "\"" : ",\"") + cidr + "\"";
-    const std::string resource = R"(","resource":{"kind":"api_key","name":")" + key.id +
-                                 R"(","principal":")" + principal_ + R"(","hash":")" + hash + "\"" +
-                                 (ranges.empty() ? "" : ",\"cidrs\":[" + ranges + "]") +
-                                 (expires.empty() ? "" : ",\"expires\":\"" + expires + "\"") + "}}\n";
-    return print(R"({"key":")", key, resource);
+    for (const std::string& cidr : asked_.cidrs) ranges += (ranges.empty() ? "\"" : ",\"") + cidr + "\"";
+    const std::string resource =
+        R"(","resource":{"kind":"api_key","name":")" + key.id + R"(","principal":")" + asked_.principal +
+        R"(","hash":")" + hash + "\"" + (ranges.empty() ? "" : ",\"cidrs\":[" + ranges + "]") +
+        (asked_.expires.empty() ? "" : ",\"expires\":\"" + asked_.expires + "\"") + "}}\n";
+    return print_secret({R"({"key":")", key.text.reveal_text(), resource});
   }
 
-  std::string principal_, expires_, format_ = "yaml";
-  std::vector<std::string> cidrs_;
+  ApiKeyFlags asked_;
+  std::string format_ = "yaml";
 };
 
 }  // namespace

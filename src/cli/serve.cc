@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
-#include <cstdio>
+#include <array>
 
 #include "cli/catalog.h"
 #include "server/demo.h"
+#include "server/initialise.h"
 #include "server/server.h"
 
 namespace claviger::cli {
@@ -15,22 +16,22 @@ class Serve final : public Command {
   std::string_view path() const noexcept override { return "serve"; }
   std::string_view summary() const noexcept override { return "Run the gateway"; }
   std::string_view examples() const noexcept override {
-    return "  claviger serve --demo --data-dir ./demo                 try it: an upstream, a key and a curl "
-           "line are made\n"
-           "  claviger serve --resources ./resources                  beside an application: resources from "
-           "YAML files\n"
-           "  claviger serve --resources ./resources --config c.yaml  with a configuration of your own\n\n"
-           "SIGHUP reads resources and certificates anew; a bad file changes nothing. SIGTERM finishes what "
-           "is in flight.\n"
-           "CLAVIGER_SECRET_MEMORY=memfd|locked picks the memory that secrets live in (default: memfd where "
+    return "  claviger serve --demo --data-dir ./demo                 try it: upstream, key, curl line\n"
+           "  claviger init --data-dir ./data && claviger serve --data-dir ./data\n"
+           "                                                          a gateway with a store, managed while it runs\n"
+           "  claviger serve --resources ./resources                  beside an application: resources from YAML files\n"
+           "  claviger serve --config c.yaml                          with a configuration of your own\n\n"
+           "SIGHUP reads certificates, CA files and, with --resources, resources anew; a bad file changes\n"
+           "nothing. SIGTERM finishes what is in flight.\n"
+           "CLAVIGER_SECRET_MEMORY=memfd|locked picks the memory that secrets live in (default: memfd where\n"
            "there is one).";
   }
   void declare(Flags& flags) override {
-    flags.option("--resources", "DIR", resources_,
-                 "A directory of YAML files: upstreams, credentials, principals, API keys, grants");
-    flags.option("--config", "FILE", config_, "The configuration file (default: built-in defaults)");
     flags.option("--data-dir", "DIR", data_dir_,
-                 "Where the generated certificate lives (default: data_dir of the configuration)");
+                 "Where store, keys and audit log live (default: data_dir of the configuration)");
+    flags.option("--resources", "DIR", resources_,
+                 "Side-car mode, without a store: a directory of YAML files with all resources");
+    flags.option("--config", "FILE", config_, "The configuration file (default: built-in defaults)");
     flags.flag("--demo", demo_,
                "Start an echo upstream as well, and make everything that a first call needs");
   }
@@ -38,8 +39,6 @@ class Serve final : public Command {
   Result<void> run() override {
     if (demo_ && !resources_.empty())
       return usage_error("--demo makes resources of its own; leave --resources out");
-    if (!demo_ && resources_.empty())
-      return usage_error("say where the resources are: --resources DIR (or try --demo)");
     server::SecretMemory memory = CLV_TRY(server::prepare_process());
     server::raise_file_limit();
     server::Config config =
@@ -54,32 +53,57 @@ class Serve final : public Command {
     const SystemClock clock;
     telemetry::Log log(config.log_level, STDERR_FILENO, clock);
     const auto control = CLV_TRY(net::Loop::create(clock));
-    std::unique_ptr<server::Demo> demo;
-    if (demo_) {
-      demo = CLV_TRY(server::Demo::create(*control, config.data_dir, memory));
-      resources_ = demo->resources_dir();
+    if (!demo_) {
+      const auto server =
+          CLV_TRY(server::Server::create(*control, {std::move(config), resources_, {}}, memory, clock, log));
+      return server->run();
     }
-    const bool tls = !config.gateway.tls.off;
-    const auto server =
-        CLV_TRY(server::Server::create(*control, {std::move(config), resources_}, memory, clock, log));
-    if (demo) print_curl_line(*server, tls, *demo);
-    return server->run();
+    if (!server::is_initialised(config)) CLV_TRY(server::initialise(config, memory, clock));
+    const auto demo = CLV_TRY(server::Demo::create(*control));
+    std::unique_ptr<server::Server> server;
+    Result<void> outcome = ok();
+    const auto on_ready = [&] { net::spawn(show(*server, *demo, memory, *control, outcome)); };
+    server = CLV_TRY(server::Server::create(*control, {std::move(config), "", on_ready}, memory, clock, log));
+    CLV_TRY_VOID(server->run());
+    return outcome;
+  }
+
+  static net::Task<void> show(server::Server& server, server::Demo& demo, server::SecretMemory& memory,
+                              net::Loop& control, Result<void>& outcome) {
+    const auto key = co_await demo.set_up(*server.registry(), memory);
+    if (key.has_value()) co_return print_what_to_do(server, *key);
+    outcome = key.error();
+    control.stop();
   }
 
   // The key goes out by write(2), from the arena: stdio would keep a copy.
-  static void print_curl_line(const server::Server& server, bool tls, server::Demo& demo) {
-    const base::SecretBytes key = demo.take_key();
+  static void print_what_to_do(const server::Server& server, const base::SecretBytes& key) {
+    const server::Config& config = server.config();
+    const bool tls = !config.gateway.tls.off;
     const std::string ca = server.ca_file().empty() ? "" : "--cacert " + server.ca_file() + " ";
     const std::string before =
-        "\nThe gateway is up. Call the demo upstream through it (the key is good for this run alone):\n\n  "
-        "curl " +
+        "\nThe gateway is up. Call the demo upstream through it (the key is good until the next start):\n\n"
+        "  curl " +
         ca + "-H 'Authorization: Bearer ";
-    const std::string after = "' " + std::string(tls ? "https" : "http") + "://" +
-                              net::format_endpoint(server.gateway_endpoint()) +
-                              "/echo/hello\n\nThe answer shows what the upstream saw: a credential that you "
-                              "never had. Ctrl-C stops.\n\n";
+    const std::string after =
+        "' " + std::string(tls ? "https" : "http") + "://" + net::format_endpoint(server.gateway_endpoint()) +
+        "/echo/hello\n\nThe answer shows what the upstream saw: a credential that you never had. See the call in the "
+        "audit log, and prove the log:\n\n" +
+        management_lines(server) + "\nCtrl-C stops.\n\n";
     for (const std::string_view part : {std::string_view(before), key.reveal_text(), std::string_view(after)})
       if (::write(STDOUT_FILENO, part.data(), part.size()) < 0) return;
+  }
+
+  static std::string management_lines(const server::Server& server) {
+    const std::string& directory = server.config().data_dir;
+    std::array<char, 4096> self{};
+    const ssize_t size = ::readlink("/proc/self/exe", self.data(), self.size());
+    const std::string binary = size > 0 ? std::string(self.data(), static_cast<std::size_t>(size)) : "claviger";
+    std::string lines;
+    if (server.config().admin)
+      lines = "  export CLAVIGER_CACERT=" + directory + "/ca.pem CLAVIGER_TOKEN=$(cat " + directory + "/admin.key)\n  " +
+              binary + " audit tail\n";
+    return lines + "  " + binary + " audit verify --data-dir " + directory + "\n";
   }
 
   std::string resources_, config_, data_dir_;
