@@ -65,7 +65,7 @@ class Gateway:
         self.log = str(self.directory / "output.log")
         self.counts_file = self.directory / "allocations"
         self.pid = 0
-        for old in (self.counts_file, self.directory / "access.log"):
+        for old in (self.counts_file, *self.directory.glob("data/audit/*"), self.directory / "access.log"):
             old.unlink(missing_ok=True)
 
     @classmethod
@@ -212,7 +212,7 @@ class Claviger(Gateway):
         config.write_text(f"""data_dir: {self.setting.make_directory(self.directory.name + '/data')}
 gateway: {{ listen: "127.0.0.1:{self.port}", tls: {tls}, workers: 1 }}
 admin: {{ listen: "127.0.0.1:{free_port()}", tls: off }}
-log: {{ level: info, access: "file:{self.directory / 'access.log'}" }}
+log: {{ level: info, access: off }}
 """)
         self._launch(processes, [str(self.binary), "serve", "--resources", str(resources), "--config", str(config)])
 
@@ -246,4 +246,15 @@ rate: 1000000/s
 """
 
 
-GATEWAYS: dict[str, type[Gateway]] = {gateway.name: gateway for gateway in (Nginx, Claviger, Haproxy, NginxAgain)}
+class ClavigerNullAudit(Claviger):
+    """Claviger with an audit log that keeps nothing (bench/null_audit_log.cc)."""
+
+    name = "claviger_null_audit"
+
+    def start(self, processes: Processes) -> None:
+        self.binary = Claviger.binary.parent / "claviger_null_audit"
+        super().start(processes)
+
+
+GATEWAYS: dict[str, type[Gateway]] = {
+    gateway.name: gateway for gateway in (Nginx, Claviger, Haproxy, NginxAgain, ClavigerNullAudit)}
