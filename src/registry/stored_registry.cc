@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/stored_registry.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <set>
 
@@ -143,6 +145,7 @@ Result<void> StoredRegistry::load(gateway::WorldSettings settings) {
   settings_ = std::move(settings);
   Everything all = CLV_TRY(read_everything());
   CLV_TRY_VOID(assemble(std::move(all)));
+  ::malloc_trim(0);  // a hundred thousand documents came and went
   for (const Notice& fault : faults_) {
     parts_.log.error("record_refused", {{"kind", fault.kind}, {"name", fault.name}, {"reason", fault.what}});
     parts_.lane.append(audit::Event(parts_.clock.wall(), "record.refused")
@@ -323,7 +326,9 @@ bool StoredRegistry::heals(const std::vector<PlannedWrite>& writes) const {
 net::Task<Result<void>> StoredRegistry::load_again() {
   auto all = co_await parts_.store_thread.run([this] { return read_everything(); });
   if (!all.has_value()) co_return all.error();
-  co_return assemble(*std::move(all));
+  const auto assembled = assemble(*std::move(all));
+  ::malloc_trim(0);
+  co_return assembled;
 }
 
 std::vector<Outcome> StoredRegistry::outcomes(const Prepared& prepared) const {
