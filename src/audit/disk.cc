@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/file.h"
 #include "base/file_trust.h"
 
 namespace claviger::audit {
@@ -21,22 +22,7 @@ namespace {
 constexpr mode_t kFileMode = 0600;
 constexpr mode_t kDirectoryMode = 0700;
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd) noexcept : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int operator*() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
+using base::Descriptor;
 
 Error failed(std::string_view doing, const std::string& path) {
   return Error::from_errno(Code::kUnavailable, Blame::kOperator, std::string(doing) + " " + path, errno);
@@ -48,7 +34,7 @@ class RealFile final : public DiskFile {
 
   Result<std::uint64_t> size() override {
     struct stat about{};
-    if (::fstat(*fd_, &about) != 0) return failed("cannot look at", path_);
+    if (::fstat(fd_.number(), &about) != 0) return failed("cannot look at", path_);
     return static_cast<std::uint64_t>(about.st_size);
   }
 
@@ -56,7 +42,7 @@ class RealFile final : public DiskFile {
     std::size_t done = 0;
     while (done < into.size()) {
       const ssize_t count =
-          ::pread(*fd_, into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
+          ::pread(fd_.number(), into.data() + done, into.size() - done, static_cast<off_t>(offset + done));
       if (count < 0 && errno == EINTR) continue;
       if (count < 0) return failed("cannot read", path_);
       if (count == 0) break;
@@ -76,7 +62,7 @@ class RealFile final : public DiskFile {
       vectors[0].iov_base = static_cast<char*>(vectors[0].iov_base) + skip;
       vectors[0].iov_len -= skip;
       const ssize_t put =
-          ::pwritev(*fd_, vectors.data(), static_cast<int>(count), static_cast<off_t>(offset));
+          ::pwritev(fd_.number(), vectors.data(), static_cast<int>(count), static_cast<off_t>(offset));
       if (put < 0 && errno == EINTR) continue;
       if (put < 0) return failed("cannot write", path_);
       offset += static_cast<std::uint64_t>(put);
@@ -88,18 +74,18 @@ class RealFile final : public DiskFile {
   }
 
   Result<void> truncate(std::uint64_t size) override {
-    if (::ftruncate(*fd_, static_cast<off_t>(size)) != 0) return failed("cannot cut", path_);
+    if (::ftruncate(fd_.number(), static_cast<off_t>(size)) != 0) return failed("cannot cut", path_);
     return ok();
   }
 
   Result<void> sync() override {
-    if (::fdatasync(*fd_) != 0) return failed("cannot sync", path_);
+    if (::fdatasync(fd_.number()) != 0) return failed("cannot sync", path_);
     return ok();
   }
 
   Result<void> check_in_place(std::uint64_t size) override {
     struct stat own{}, named{};
-    if (::fstat(*fd_, &own) != 0) return failed("cannot look at", path_);
+    if (::fstat(fd_.number(), &own) != 0) return failed("cannot look at", path_);
     const bool is_there = ::lstat(path_.c_str(), &named) == 0;
     if (!is_there && errno != ENOENT && errno != ENOTDIR) return failed("cannot look at", path_);
     if (!is_there || own.st_ino != named.st_ino || own.st_dev != named.st_dev)
@@ -127,7 +113,7 @@ class RealDisk final : public Disk {
 
   Result<bool> has(const std::string& name) override {
     struct stat about{};
-    if (::fstatat(*directory_, name.c_str(), &about, AT_SYMLINK_NOFOLLOW) == 0) return true;
+    if (::fstatat(directory_.number(), name.c_str(), &about, AT_SYMLINK_NOFOLLOW) == 0) return true;
     if (errno == ENOENT) return false;
     return failed("cannot look at", full(name));
   }
@@ -136,7 +122,7 @@ class RealDisk final : public Disk {
     const bool is_new = !CLV_TRY(has(name));
     Descriptor fd = CLV_TRY(open_regular(name, O_RDWR | O_CREAT));
     if (is_new) {
-      if (::fsync(*fd) != 0) return failed("cannot sync", full(name));
+      if (::fsync(fd.number()) != 0) return failed("cannot sync", full(name));
       CLV_TRY_VOID(sync_directory());
     }
     return std::make_unique<RealFile>(std::move(fd), full(name));
@@ -160,7 +146,7 @@ class RealDisk final : public Disk {
       CLV_TRY_VOID(file.write(0, {&text, 1}));
       CLV_TRY_VOID(file.sync());
     }
-    if (::renameat(*directory_, fresh.c_str(), *directory_, name.c_str()) != 0)
+    if (::renameat(directory_.number(), fresh.c_str(), directory_.number(), name.c_str()) != 0)
       return failed("cannot replace", full(name));
     return sync_directory();
   }
@@ -170,17 +156,17 @@ class RealDisk final : public Disk {
 
   // O_NONBLOCK: a FIFO of that name is refused rather than waited for.
   Result<Descriptor> open_regular(const std::string& name, int flags) {
-    Descriptor fd(::openat(*directory_, name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
+    Descriptor fd(::openat(directory_.number(), name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
                            kFileMode));
     struct stat about{};
-    if (*fd < 0 || ::fstat(*fd, &about) != 0) return failed("cannot open", full(name));
+    if (!fd.is_open() || ::fstat(fd.number(), &about) != 0) return failed("cannot open", full(name));
     if (!S_ISREG(about.st_mode))
       return Error::formatted(Code::kUnavailable, Blame::kOperator, full(name) + " is not a regular file");
     return fd;
   }
 
   Result<void> sync_directory() {
-    if (::fsync(*directory_) != 0) return failed("cannot sync", path_);
+    if (::fsync(directory_.number()) != 0) return failed("cannot sync", path_);
     return ok();
   }
 
@@ -194,11 +180,7 @@ Result<void> make_directory(const std::string& path) {
     if (errno == EEXIST) return ok();
     return failed("cannot make", path);
   }
-  const std::size_t slash = path.find_last_of('/');
-  const std::string parent =
-      slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
-  const Descriptor fd(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (*fd < 0 || ::fsync(*fd) != 0) return failed("cannot sync", parent);
+  if (!base::sync_directory_of(path)) return failed("cannot sync", base::directory_of(path));
   return ok();
 }
 
@@ -208,10 +190,10 @@ Result<std::unique_ptr<Disk>> Disk::open(const std::string& directory) {
   std::string path = directory;
   while (path.size() > 1 && path.ends_with('/')) path.pop_back();
   CLV_TRY_VOID(make_directory(path));
-  Descriptor fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (*fd < 0) return failed("cannot open", path);
-  CLV_TRY_VOID(base::check_not_writable_by_others(*fd, path));
-  if (::flock(*fd, LOCK_EX | LOCK_NB) != 0) {
+  Descriptor fd(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (!fd.is_open()) return failed("cannot open", path);
+  CLV_TRY_VOID(base::check_not_writable_by_others(fd.number(), path));
+  if (::flock(fd.number(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK)
       return Error::formatted(Code::kUnavailable, Blame::kOperator, path + " is in use by another gateway");
     return failed("cannot lock", path);

@@ -25,7 +25,7 @@ struct LogOptions {
   std::size_t lane_bytes = std::size_t{4} << 20;  // what may lie in a lane when has_room() turns false
   std::uint64_t checkpoint_events = 65536;     // a checkpoint after so many events,
   std::chrono::milliseconds checkpoint_interval{
-      std::chrono::seconds(10)};  // or this long after the first without one
+      std::chrono::seconds(2)};  // or this long after the first without one
 };
 
 // What a look at the log from outside says (readiness, status, metrics).

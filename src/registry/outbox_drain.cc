@@ -55,8 +55,9 @@ net::Task<void> OutboxDrain::drain() {
 
 void OutboxDrain::append(const store::OutboxEntry& entry) {
   if (const auto event = open_event(keys_, entry.event)) return lane_.append(*event, entry.number);
-  log_.error("outbox_refused", {{"entry", entry.number},
-                                {"detail", "an event in the store's outbox was altered or not written by this gateway"}});
+  log_.error("outbox_refused",
+             {{"entry", entry.number},
+              {"detail", "an event in the store's outbox was altered or not written by this gateway"}});
   lane_.append(audit::Event(control_.clock().wall(), "outbox.refused").add("entry", entry.number).text(),
                entry.number);
 }
@@ -70,8 +71,10 @@ net::Task<bool> OutboxDrain::drain_once() {
     co_await pause(kTryAgain);
     co_return true;
   }
-  failing_ = false;
-  if (entries->empty()) co_return false;
+  if (entries->empty()) {
+    failing_ = false;
+    co_return false;
+  }
   for (const store::OutboxEntry& entry : *entries) {
     if (entry.number <= in_log_) continue;
     while (!lane_.has_room()) co_await pause(kLookAgain);
@@ -82,7 +85,9 @@ net::Task<bool> OutboxDrain::drain_once() {
   while (lane_.synced() < mark) co_await pause(kLookAgain);
   const std::uint64_t last = entries->back().number;
   const auto forgotten = co_await store_thread_.run([this, last] { return store_.forget_outbox(last); });
-  if (!forgotten.has_value()) co_await pause(kTryAgain);
+  if (forgotten.has_value()) co_return true;
+  if (!std::exchange(failing_, true)) log_.error("outbox_failed", {{"reason", forgotten.error().what()}});
+  co_await pause(kTryAgain);
   co_return true;
 }
 

@@ -21,8 +21,8 @@ namespace claviger::registry {
 class OutboxDrain {
  public:
   // `in_log`: the highest entry that the log held when it was opened.
-  OutboxDrain(net::Loop& control, net::BackgroundThread& store_thread, store::Store& store, vault::KeyHolder& keys,
-              audit::Lane& lane, std::uint64_t in_log, telemetry::Log& log);
+  OutboxDrain(net::Loop& control, net::BackgroundThread& store_thread, store::Store& store,
+              vault::KeyHolder& keys, audit::Lane& lane, std::uint64_t in_log, telemetry::Log& log);
 
   // There may be new entries. Runs on until there are none.
   void kick();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/plan.h"
 
-#include <algorithm>
 #include <set>
 
 #include "base/parse.h"
@@ -13,7 +12,7 @@ using policy::Kind;
 
 Error refuse(Code code, std::string what) { return Error::formatted(code, Blame::kCaller, std::move(what)); }
 
-std::string label(const RecordKey& key) { return std::string(policy::kind_name(key.first)) + " '" + key.second + "'"; }
+std::string label(const RecordKey& key) { return label_of(key.first, key.second); }
 
 bool takes_document(Verb verb) noexcept {
   return verb == Verb::kApply || verb == Verb::kCreate || verb == Verb::kReplace;
@@ -66,7 +65,8 @@ std::vector<RecordKey> Plan::needed(const policy::Snapshot& now, const std::vect
     if (change.kind != Kind::kUpstream) continue;
     // Where an upstream goes elsewhere, its credentials are unbound.
     if (const auto at = now.find_upstream(change.name))
-      for (const auto& credential : now.upstreams()[*at]->credentials) keys.emplace(Kind::kCredential, credential.name);
+      for (const auto& credential : now.upstreams()[*at]->credentials)
+        keys.emplace(Kind::kCredential, credential.name);
   }
   return {keys.begin(), keys.end()};
 }
@@ -74,10 +74,11 @@ std::vector<RecordKey> Plan::needed(const policy::Snapshot& now, const std::vect
 Result<void> Plan::check_match(const Change& change, const Current& current) const {
   const store::Revision revision = current.is_live() ? current.record->revision : 0;
   if (change.if_match && *change.if_match != revision)
-    return refuse(Code::kConflict, label({change.kind, change.name}) +
-                                       (revision == 0 ? " is not there" : " is at revision " + std::to_string(revision)) +
-                                       ", and If-Match says " + std::to_string(*change.if_match) +
-                                       ": get it again, and decide anew");
+    return refuse(Code::kConflict,
+                  label({change.kind, change.name}) +
+                      (revision == 0 ? " is not there" : " is at revision " + std::to_string(revision)) +
+                      ", and If-Match says " + std::to_string(*change.if_match) +
+                      ": get it again, and decide anew");
   if (change.verb == Verb::kCreate && current.is_live())
     return refuse(Code::kConflict, label({change.kind, change.name}) + " is already there");
   const bool needs_one = change.verb != Verb::kApply && change.verb != Verb::kCreate;
@@ -90,9 +91,9 @@ Result<void> Plan::add(Change change) {
   PlannedWrite write;
   write.key = {change.kind, change.name};
   if (!fits(change.verb, change.kind))
-    return refuse(Code::kInvalid, "that cannot be done to a resource of kind " + std::string(policy::kind_name(change.kind)));
-  if (std::ranges::any_of(writes_, [&](const auto& other) { return other.key == write.key; }))
-    return refuse(Code::kInvalid, label(write.key) + " is there twice");
+    return refuse(Code::kInvalid,
+                  "that cannot be done to a resource of kind " + std::string(policy::kind_name(change.kind)));
+  if (positions_.contains(write.key)) return refuse(Code::kInvalid, label(write.key) + " is there twice");
   const Current& current = current_[write.key];
   CLV_TRY_VOID(check_match(change, current));
   if (current.record) write.replaces = current.record->revision;
@@ -104,8 +105,9 @@ Result<void> Plan::add(Change change) {
     write.record = *current.record;
     before_[write.key] = std::move(body);
   } else if (!current.fault.empty() && !takes_document(change.verb) && change.verb != Verb::kDelete) {
-    return refuse(Code::kConflict, label(write.key) + " " + current.fault +
-                                       " behind the gateway's back, so it is not trusted: write it anew, or delete it");
+    return refuse(Code::kConflict,
+                  label(write.key) + " " + current.fault +
+                      " behind the gateway's back, so it is not trusted: write it anew, or delete it");
   } else {
     // A new one, even where a row with that name is left: of a deleted one, or of one that was tampered with.
     write.record = {};
@@ -116,23 +118,31 @@ Result<void> Plan::add(Change change) {
   else if (change.verb == Verb::kDelete) CLV_TRY_VOID(add_deletion(write));
   else if (change.verb == Verb::kSetSecret) CLV_TRY_VOID(add_secret(change, write));
   else CLV_TRY_VOID(add_status(change, write));
-  writes_.push_back(std::move(write));
+  keep(std::move(write));
   return ok();
+}
+
+void Plan::keep(PlannedWrite write) {
+  positions_.emplace(write.key, writes_.size());
+  writes_.push_back(std::move(write));
 }
 
 Result<void> Plan::add_document(Change& change, PlannedWrite& write) {
   const Current& current = current_[write.key];
   const bool is_new = !before_.contains(write.key);
   if (change.kind == Kind::kApiKey && current.record && current.record->deleted)
-    return refuse(Code::kConflict, label(write.key) + " was deleted, and the id of an API key is never used again");
+    return refuse(Code::kConflict,
+                  label(write.key) + " was deleted, and the id of an API key is never used again");
   if (change.kind == Kind::kApiKey && !is_new)
     change.document = CLV_TRY(with_hash_of(before_[write.key], std::move(change.document)));
   auto resource = CLV_TRY(policy::read_resource(change.document));
-  if (const auto* credential = std::get_if<policy::CredentialResource>(&resource); credential && !credential->from.empty())
-    return base::invalid_at(credential->place,
-                            "credential '" + credential->name +
-                                "': `from` is for side-car mode; here the secret is kept in the vault: leave it out, "
-                                "and run `claviger credential set " + credential->name + "`");
+  if (const auto* credential = std::get_if<policy::CredentialResource>(&resource);
+      credential && !credential->from.empty())
+    return refuse(Code::kInvalid,
+                  label(write.key) +
+                      ": `from` is for side-car mode; here the secret is kept in the vault: leave it out, "
+                      "and run `claviger credential set " +
+                      credential->name + "`");
   std::string spec = write_spec(change.document);
   if (!is_new && spec == specs_[write.key]) {
     // It may yet be unbound, where its upstream changes along with it.
@@ -194,13 +204,14 @@ Result<void> Plan::add_secret(Change& change, PlannedWrite& write) {
   const auto& credential = std::get<policy::CredentialResource>(loaded.resource);
   const policy::UpstreamResource* upstream = upstream_of(credential);
   if (upstream == nullptr)
-    return refuse(Code::kConflict, label(write.key) + ": its upstream '" + credential.upstream + "' is not there");
+    return refuse(Code::kConflict,
+                  label(write.key) + ": its upstream '" + credential.upstream + "' is not there");
   ++status.version;
   status.unbound = false;
   status.set_at = base::format_rfc3339(time_);
   status.bound_to = CLV_TRY(gateway::destination_digest(*upstream, credential));
-  auto sealed = CLV_TRY(seal_secret(keys_, change.secret.reveal(), credential.name, write.record.id, status.version,
-                                    status.bound_to));
+  auto sealed = CLV_TRY(seal_secret(keys_, change.secret.reveal(), credential.name, write.record.id,
+                                    status.version, status.bound_to));
   write.record.sealed = sealed.envelope;
   secrets_.lay_over(credential.name, std::move(sealed));
   apply_status(status, loaded.resource);
@@ -213,9 +224,9 @@ Result<void> Plan::add_secret(Change& change, PlannedWrite& write) {
 // --- Where secrets go ----------------------------------------------------------------------------
 
 const policy::UpstreamResource* Plan::upstream_of(const policy::CredentialResource& credential) const {
-  for (const PlannedWrite& write : writes_)
-    if (write.key == RecordKey{Kind::kUpstream, credential.upstream} && write.resource)
-      return &std::get<policy::UpstreamResource>(*write.resource);
+  const auto planned = positions_.find({Kind::kUpstream, credential.upstream});
+  if (planned != positions_.end() && writes_[planned->second].resource)
+    return &std::get<policy::UpstreamResource>(*writes_[planned->second].resource);
   const auto at = now_.find_upstream(credential.upstream);
   return at ? &now_.upstreams()[*at]->resource : nullptr;
 }
@@ -224,7 +235,8 @@ const policy::UpstreamResource* Plan::upstream_of(const policy::CredentialResour
 Result<void> Plan::bind(PlannedWrite& write) {
   Status& status = status_of(write);
   auto& credential = std::get<policy::CredentialResource>(*write.resource);
-  if (const policy::UpstreamResource* upstream = upstream_of(credential); upstream != nullptr && status.version > 0) {
+  if (const policy::UpstreamResource* upstream = upstream_of(credential);
+      upstream != nullptr && status.version > 0) {
     const std::string digest = CLV_TRY(gateway::destination_digest(*upstream, credential));
     if (!status.bound_to.empty() && digest != status.bound_to) {
       status.unbound = true;
@@ -232,9 +244,11 @@ Result<void> Plan::bind(PlannedWrite& write) {
       write.record.sealed.clear();
       write.effect = write.effect == Effect::kUnchanged ? Effect::kChanged : write.effect;
       secrets_.lay_over(credential.name, std::nullopt);
-      write.warnings.push_back("credential '" + credential.name +
-                               "' is unbound, since it would go elsewhere than it was set for: set its secret again with "
-                               "`claviger credential set " + credential.name + "`");
+      write.warnings.push_back(
+          "credential '" + credential.name +
+          "' is unbound, since it would go elsewhere than it was set for: set its secret again with "
+          "`claviger credential set " +
+          credential.name + "`");
     }
   }
   credential.state = credential_state(status);
@@ -247,12 +261,11 @@ Result<void> Plan::unbind_those_of(const std::string& upstream) {
   if (!at) return ok();
   for (const auto& credential : now_.upstreams()[*at]->credentials) {
     const RecordKey key{Kind::kCredential, credential.name};
-    if (std::ranges::any_of(writes_, [&](const auto& other) { return other.key == key; })) continue;
+    if (positions_.contains(key)) continue;
     const Current& current = current_[key];
     if (!current.is_live() || !current.fault.empty()) continue;
     PlannedWrite write;
     write.key = key;
-    write.was_asked_for = false;
     write.event = "unbound";
     write.replaces = current.record->revision;
     write.record = *current.record;
@@ -263,7 +276,7 @@ Result<void> Plan::unbind_those_of(const std::string& upstream) {
     before_[key] = std::move(body);
     write.resource = CLV_TRY(load_record(*current.record)).resource;
     CLV_TRY_VOID(bind(write));
-    if (write.effect != Effect::kUnchanged) writes_.push_back(std::move(write));
+    if (write.effect != Effect::kUnchanged) keep(std::move(write));
   }
   return ok();
 }
@@ -282,7 +295,7 @@ Result<void> Plan::bind_credentials() {
   std::size_t written = 0;
   for (PlannedWrite& write : writes_) {
     if (write.effect == Effect::kUnchanged) continue;
-    if (write.record.id == 0) write.record.id = (base_ + 1) * store::Batch::kMaxWrites + written;
+    if (write.record.id == 0) write.record.id = store::Batch{.base = base_}.new_id(written);
     ++written;
     finish(write);
   }

@@ -37,7 +37,6 @@ struct PlannedWrite {
   std::string before;                        // as the audit log shows it, or empty
   std::string after;
   std::vector<std::string> warnings;
-  bool was_asked_for = true;  // false: follows from another (a credential that is unbound)
 };
 
 // From changes to the records that they write: one transaction's worth. Knows nothing of threads and disks.
@@ -69,6 +68,7 @@ class Plan {
   Result<void> bind(PlannedWrite& write);
   Result<void> unbind_those_of(const std::string& upstream);
   Status& status_of(PlannedWrite& write) { return statuses_[write.key]; }
+  void keep(PlannedWrite write);
   void finish(PlannedWrite& write);
 
   const policy::Snapshot& now_;
@@ -78,6 +78,7 @@ class Plan {
   store::Revision base_;
   WallTime time_;
   std::vector<PlannedWrite> writes_;
+  std::map<RecordKey, std::size_t> positions_;  // in writes_
   std::map<RecordKey, Body> before_;     // of those that are live and good
   std::map<RecordKey, std::string> specs_;
   std::map<RecordKey, Status> statuses_;

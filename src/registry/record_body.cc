@@ -12,7 +12,8 @@ namespace {
 
 using base::Document;
 
-constexpr std::array<std::string_view, 5> kKeptElsewhere = {"kind", "name", "status", "revision", "updated_at"};
+constexpr std::array<std::string_view, 5> kKeptElsewhere = {"kind", "name", "status", "revision",
+                                                            "updated_at"};
 
 bool is_kept_elsewhere(std::string_view name) noexcept {
   return std::ranges::find(kKeptElsewhere, name) != kKeptElsewhere.end();
@@ -26,7 +27,8 @@ void sort_names(Document& node) {
 }
 
 Error not_ours() {
-  return Error(Code::kInternal, Blame::kGateway, "a record's body is not of the form that this gateway writes");
+  return Error(Code::kInternal, Blame::kGateway,
+               "a record's body is not of the form that this gateway writes");
 }
 
 Document string_node(std::string_view text) {
@@ -118,6 +120,12 @@ std::string shown_status(policy::Kind kind, const Status& status) {
   return out + "}";
 }
 
+void set_place(Document& node, const base::Place& place) {
+  node.place = place;
+  for (Document& item : node.items) set_place(item, place);
+  for (base::DocumentEntry& entry : node.entries) set_place(entry.second, place);
+}
+
 constexpr std::string_view kHash = "hash";
 
 // Without the hash, which is of use to nobody but the gateway.
@@ -133,12 +141,21 @@ std::string shown_spec(policy::Kind kind, const std::string& spec) {
 
 }  // namespace
 
+std::string label_of(policy::Kind kind, std::string_view name) {
+  return std::string(policy::kind_name(kind)) + " '" + std::string(name) + "'";
+}
+
+void label_places(Document& document, const std::string& label) {
+  set_place(document, {std::make_shared<const std::string>(label), 0});
+}
+
 std::string shown_body(policy::Kind kind, const Body& body) {
   return write_body({shown_spec(kind, body.spec), body.status});
 }
 
 Result<Document> with_hash_of(const Body& before, Document document) {
-  const bool has_one = std::ranges::any_of(document.entries, [](const auto& entry) { return entry.first == kHash; });
+  const bool has_one =
+      std::ranges::any_of(document.entries, [](const auto& entry) { return entry.first == kHash; });
   if (has_one) return document;
   const Document spec = CLV_TRY(base::parse_json(before.spec, "spec"));
   for (const base::DocumentEntry& entry : spec.entries)
@@ -175,7 +192,8 @@ Result<Body> read_body(std::string_view text) {
 }
 
 Result<Loaded> load_record(const store::Record& record) {
-  Document document = CLV_TRY(base::parse_json(record.body, record.kind + " " + record.name));
+  Document document = CLV_TRY(base::parse_json(record.body, "record"));
+  set_place(document, {std::make_shared<const std::string>(record.kind + " '" + record.name + "'"), 0});
   auto reader = CLV_TRY(base::ObjectReader::of(document, "record"));
   const Document* status = reader.find("status");
   const Document* spec = reader.find("spec");
@@ -183,7 +201,8 @@ Result<Loaded> load_record(const store::Record& record) {
   Document resource = *spec;
   resource.entries.push_back({"kind", string_node(record.kind)});
   resource.entries.push_back({"name", string_node(record.name)});
-  Loaded loaded{.resource = CLV_TRY(policy::read_resource(resource)), .status = CLV_TRY(read_status(*status))};
+  Loaded loaded{.resource = CLV_TRY(policy::read_resource(resource)),
+                .status = CLV_TRY(read_status(*status))};
   apply_status(loaded.status, loaded.resource);
   return loaded;
 }
@@ -197,7 +216,8 @@ policy::CredentialState credential_state(const Status& status) noexcept {
 }
 
 void apply_status(const Status& status, policy::Resource& resource) {
-  if (auto* principal = std::get_if<policy::PrincipalResource>(&resource)) principal->disabled |= status.disabled;
+  if (auto* principal = std::get_if<policy::PrincipalResource>(&resource))
+    principal->disabled |= status.disabled;
   if (auto* key = std::get_if<policy::ApiKeyResource>(&resource)) key->revoked = status.revoked;
   if (auto* credential = std::get_if<policy::CredentialResource>(&resource)) {
     credential->state = credential_state(status);

@@ -18,12 +18,12 @@
 namespace claviger::registry {
 
 struct Status {
-  bool disabled = false;      // principal, credential
-  bool revoked = false;       // api_key, credential
-  bool unbound = false;       // credential: its destination changed, and the secret was dropped
+  bool disabled = false;  // principal, credential
+  bool revoked = false;  // api_key, credential
+  bool unbound = false;  // credential: its destination changed, and the secret was dropped
   std::uint32_t version = 0;  // credential: of the secret; 0: there was none yet
-  std::string bound_to;       // credential: digest of the destination that the secret was sealed for
-  std::string set_at;         // credential: when
+  std::string bound_to;  // credential: digest of the destination that the secret was sealed for
+  std::string set_at;  // credential: when
   std::string revoked_at;
   friend bool operator==(const Status&, const Status&) = default;
 };
@@ -49,6 +49,11 @@ Result<Loaded> load_record(const store::Record& record);
 // Puts what the status says into the resource that was read from a spec.
 void apply_status(const Status& status, policy::Resource& resource);
 policy::CredentialState credential_state(const Status& status) noexcept;
+
+// "grant 'ci:openai'": what a resource is called in messages.
+std::string label_of(policy::Kind kind, std::string_view name);
+// Puts the label in the place of each node, so that whatever is wrong with the document is said of the resource.
+void label_places(base::Document& document, const std::string& label);
 
 // The body for people to read: an API key's hash is left out.
 std::string shown_body(policy::Kind kind, const Body& body);

@@ -35,16 +35,16 @@ struct ResourceView {
   std::string name;
   store::Revision revision = 0;
   // {"kind":...,"name":...,<as it was written>,"status":{...},"revision":N,"updated_at":"..."}; no secret, ever. An API key's
-  // hash is left out.
+  // hash is left out; a document that leaves it out, too, keeps it.
   std::string json;
 };
 
 enum class Verb : std::uint8_t {
-  kApply,    // create or replace; what is the same already is left as it is
-  kCreate,   // kConflict when it is there
+  kApply,  // create or replace; what is the same already is left as it is
+  kCreate,  // kConflict when it is there
   kReplace,  // kNoResource when it is not there
   kDelete,
-  kRevoke,   // api_key, credential: for good
+  kRevoke,  // api_key, credential: for good
   kDisable,  // principal, credential
   kEnable,
   kSetSecret,  // credential: a new version
@@ -53,10 +53,10 @@ enum class Verb : std::uint8_t {
 struct Change {
   Verb verb = Verb::kApply;
   policy::Kind kind = policy::Kind::kUpstream;
-  std::string name;         // empty with kApply and kCreate: the document's
+  std::string name;  // empty with kApply and kCreate: the document's
   base::Document document;  // kApply, kCreate, kReplace
   std::optional<store::Revision> if_match;  // kConflict when the resource is at another revision
-  base::SecretBytes secret;                 // kSetSecret
+  base::SecretBytes secret;  // kSetSecret
 };
 
 enum class Effect : std::uint8_t { kCreated, kChanged, kUnchanged, kDeleted };
@@ -79,7 +79,7 @@ struct CreatedKey {
   ResourceView view;
 };
 
-// What is wrong or worth knowing, for `get`, /readyz and `status`.
+// What is wrong or worth knowing, for `claviger status`.
 struct Notice {
   std::string kind;
   std::string name;
@@ -103,9 +103,10 @@ class Registry {
   // kNoResource.
   virtual net::Task<Result<ResourceView>> find(policy::Kind kind, std::string name) = 0;
 
-  // Outcomes in the order of the changes. With `dry_run` nothing is written, and everything else is checked.
+  // Outcomes in the order of the changes, then those of what follows from them (a credential that is unbound). With `dry_run` nothing is written, and everything else is checked.
   // Errors: kInvalid and kConflict blame the caller and say which resource; "#3: ..." names the change by its number (from 1) when there are several.
-  virtual net::Task<Result<std::vector<Outcome>>> change(Actor actor, std::vector<Change> changes, bool dry_run) = 0;
+  virtual net::Task<Result<std::vector<Outcome>>> change(Actor actor, std::vector<Change> changes,
+                                                         bool dry_run) = 0;
   virtual net::Task<Result<CreatedKey>> create_key(Actor actor, KeyRequest request) = 0;
 
   // What requests are decided on now.

@@ -40,23 +40,37 @@ Error with_number(const Error& error, std::size_t number, std::size_t of) {
 
 // Grants need not be named. Such a one is called after whom and what it is for, and the second of these in one apply
 // ":2": so the same documents mean the same grants each time. No written name holds a ':'.
-Result<void> name_grants(std::vector<Change>& changes) {
+Result<void> name_grant(Change& change, std::map<std::string, int>& counts) {
+  if (change.kind != Kind::kGrant || !change.name.empty()) return ok();
+  const auto grant = std::get<policy::GrantResource>(CLV_TRY(policy::read_resource(change.document)));
+  change.name = (grant.role.empty() ? grant.principal : grant.role) + ":" + grant.upstream;
+  if (const int count = ++counts[change.name]; count > 1) change.name += ":" + std::to_string(count);
+  base::Document name;
+  name.type = base::Document::Type::kScalar;
+  name.scalar = change.name;
+  name.quoted = true;
+  std::erase_if(change.document.entries, [](const auto& entry) { return entry.first == "name"; });
+  change.document.entries.push_back({"name", std::move(name)});
+  return ok();
+}
+
+Result<void> name_and_label(std::vector<Change>& changes) {
   std::map<std::string, int> counts;
-  for (Change& change : changes) {
-    if (change.kind != Kind::kGrant || !change.name.empty()) continue;
-    const auto grant = std::get<policy::GrantResource>(CLV_TRY(policy::read_resource(change.document)));
-    change.name = grant.name;
-    if (!change.name.empty()) continue;
-    change.name = (grant.role.empty() ? grant.principal : grant.role) + ":" + grant.upstream;
-    if (const int count = ++counts[change.name]; count > 1) change.name += ":" + std::to_string(count);
-    base::Document name;
-    name.type = base::Document::Type::kScalar;
-    name.scalar = change.name;
-    name.quoted = true;
-    std::erase_if(change.document.entries, [](const auto& entry) { return entry.first == "name"; });
-    change.document.entries.push_back({"name", std::move(name)});
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    if (auto named = name_grant(changes[i], counts); !named.has_value())
+      return with_number(named.error(), i + 1, changes.size());
+    label_places(changes[i].document, label_of(changes[i].kind, changes[i].name));
   }
   return ok();
+}
+
+// What was found out about all of them together is said of one, by its label: of which?
+Error with_number_of_label(const Error& error, const std::vector<RecordKey>& keys) {
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    const std::string label = label_of(keys[i].first, keys[i].second);
+    if (error.what().starts_with(label)) return with_number(error, i + 1, keys.size());
+  }
+  return error;
 }
 
 // Whose upstream is the same object in both snapshots.
@@ -85,7 +99,8 @@ struct StoredRegistry::Prepared {
 StoredRegistry::StoredRegistry(RegistryParts parts)
     : parts_(parts),
       guard_(parts.keys),
-      drain_(parts.control, parts.store_thread, parts.store, parts.keys, parts.lane, parts.outbox_in_log, parts.log),
+      drain_(parts.control, parts.store_thread, parts.store, parts.keys, parts.lane, parts.outbox_in_log,
+             parts.log),
       turnstile_(parts.control) {}
 
 StoredRegistry::~StoredRegistry() = default;
@@ -121,7 +136,8 @@ Result<void> StoredRegistry::assemble(Everything all) {
       continue;
     }
     if (record.kind == policy::kind_name(Kind::kCredential) && !record.sealed.empty())
-      stored[record.name] = {record.id, loaded->status.version, loaded->status.bound_to, std::move(record.sealed)};
+      stored[record.name] = {record.id, loaded->status.version, loaded->status.bound_to,
+                             std::move(record.sealed)};
     draft.put(std::move(loaded->resource));
   }
   for (vault::RecordFault& fault : all.faults)
@@ -129,7 +145,8 @@ Result<void> StoredRegistry::assemble(Everything all) {
   std::vector<policy::Dropped> dropped;
   auto snapshot = draft.finish_with_what_is_right(all.head, dropped);
   for (policy::Dropped& each : dropped)
-    refused.push_back({std::string(policy::kind_name(each.kind)), std::move(each.name), "is left out: " + each.why});
+    refused.push_back(
+        {std::string(policy::kind_name(each.kind)), std::move(each.name), "is left out: " + each.why});
   VaultSecrets secrets(parts_.keys, stored);
   std::vector<gateway::UnusableCredential> unusable;
   world_ = CLV_TRY(
@@ -187,15 +204,17 @@ net::Task<Result<Registry::Page>> StoredRegistry::list(Kind kind, std::string af
       records.pop_back();
       page.next = records.back().name;
     }
-    for (const store::Record& record : records) {
-      const auto fault = CLV_TRY(guard_.check(parts_.store, record));
-      auto body = read_body(record.body);
-      if (fault || !body.has_value())
-        page.items.push_back(make_faulty_view(record.kind, record.name, fault ? fault->what : "cannot be read"));
-      else page.items.push_back(make_view(record, *body));
-    }
+    for (const store::Record& record : records) page.items.push_back(CLV_TRY(view_of(record)));
     return page;
   });
+}
+
+Result<ResourceView> StoredRegistry::view_of(const store::Record& record) {
+  if (const auto fault = CLV_TRY(guard_.check(parts_.store, record)))
+    return make_faulty_view(record.kind, record.name, fault->what);
+  const auto body = read_body(record.body);
+  return body.has_value() ? make_view(record, *body)
+                          : make_faulty_view(record.kind, record.name, "cannot be read");
 }
 
 net::Task<Result<ResourceView>> StoredRegistry::find(Kind kind, std::string name) {
@@ -204,9 +223,7 @@ net::Task<Result<ResourceView>> StoredRegistry::find(Kind kind, std::string name
     if (!record || record->deleted)
       return Error::formatted(Code::kNoResource, Blame::kCaller,
                               "there is no " + std::string(policy::kind_name(kind)) + " '" + name + "'");
-    if (const auto fault = CLV_TRY(guard_.check(parts_.store, *record)))
-      return make_faulty_view(record->kind, record->name, fault->what);
-    return make_view(*record, CLV_TRY(read_body(record->body)));
+    return view_of(*record);
   });
 }
 
@@ -272,8 +289,8 @@ Result<StoredRegistry::Prepared> StoredRegistry::prepare(const Actor& actor, std
   }
   if (prepared.batch.writes.empty()) return prepared;
   auto snapshot = CLV_TRY(draft.finish(prepared.batch.revision()));
-  prepared.world = CLV_TRY(gateway::build_world(std::move(snapshot), world_.get(), settings_, parts_.process_key,
-                                                secrets, &prepared.unusable));
+  prepared.world = CLV_TRY(gateway::build_world(std::move(snapshot), world_.get(), settings_,
+                                                parts_.process_key, secrets, &prepared.unusable));
   for (const auto& each : prepared.unusable)
     if (set_now.contains(each.name))
       return Error::formatted(Code::kInvalid, Blame::kCaller, "credential '" + each.name + "': " + each.why);
@@ -345,13 +362,15 @@ std::vector<Outcome> StoredRegistry::outcomes(const Prepared& prepared) const {
 
 net::Task<Result<std::vector<Outcome>>> StoredRegistry::change(Actor actor, std::vector<Change> changes,
                                                                bool dry_run) {
-  if (const auto named = name_grants(changes); !named.has_value()) co_return of_caller(named.error());
+  if (const auto named = name_and_label(changes); !named.has_value()) co_return of_caller(named.error());
+  std::vector<RecordKey> keys;
+  for (const Change& change : changes) keys.emplace_back(change.kind, change.name);
   const Turnstile::Pass pass = co_await turnstile_.enter();
   Result<void> read = ok();
   auto current = co_await read_current(Plan::needed(*world_->policy, changes), read);
   if (!read.has_value()) co_return read.error();
   auto prepared = prepare(actor, std::move(changes), std::move(current));
-  if (!prepared.has_value()) co_return of_caller(prepared.error());
+  if (!prepared.has_value()) co_return with_number_of_label(of_caller(prepared.error()), keys);
   if (dry_run || prepared->batch.writes.empty()) co_return outcomes(*prepared);
   const auto committed = co_await commit(prepared->batch);
   if (!committed.has_value()) co_return committed.error();
@@ -359,7 +378,8 @@ net::Task<Result<std::vector<Outcome>>> StoredRegistry::change(Actor actor, std:
   adopt(*prepared);
   if (healed) {
     if (const auto again = co_await load_again(); !again.has_value())
-      parts_.log.error("store_not_read_again", {{"reason", again.error().what()}, {"detail", "restart to have all of it"}});
+      parts_.log.error("store_not_read_again",
+                       {{"reason", again.error().what()}, {"detail", "restart to have all of it"}});
   }
   drain_.kick();
   co_await publish(world_);

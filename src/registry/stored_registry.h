@@ -39,7 +39,8 @@ struct RegistryParts {
 class StoredRegistry final : public Registry {
  public:
   // Hands a world to all workers; `everywhere` runs on the control thread once each of them decides by it.
-  using Publish = std::function<void(std::shared_ptr<const gateway::World>, std::function<void()> everywhere)>;
+  using Publish =
+      std::function<void(std::shared_ptr<const gateway::World>, std::function<void()> everywhere)>;
 
   explicit StoredRegistry(RegistryParts parts);
   ~StoredRegistry() override;
@@ -54,7 +55,8 @@ class StoredRegistry final : public Registry {
 
   net::Task<Result<Page>> list(policy::Kind kind, std::string after, std::size_t limit) override;
   net::Task<Result<ResourceView>> find(policy::Kind kind, std::string name) override;
-  net::Task<Result<std::vector<Outcome>>> change(Actor actor, std::vector<Change> changes, bool dry_run) override;
+  net::Task<Result<std::vector<Outcome>>> change(Actor actor, std::vector<Change> changes,
+                                                 bool dry_run) override;
   net::Task<Result<CreatedKey>> create_key(Actor actor, KeyRequest request) override;
   std::shared_ptr<const gateway::World> world() const override { return world_; }
   std::vector<Notice> notices() const override;
@@ -68,6 +70,7 @@ class StoredRegistry final : public Registry {
   net::Task<Result<store::Revision>> commit(store::Batch& batch);
   net::Task<void> publish(std::shared_ptr<const gateway::World> world);
   void adopt(Prepared& prepared);
+  Result<ResourceView> view_of(const store::Record& record);  // blocks
   struct Everything;
   Result<Everything> read_everything();  // blocks
   Result<void> assemble(Everything all);
@@ -84,8 +87,8 @@ class StoredRegistry final : public Registry {
   StoredSecrets secrets_;
   store::Revision head_ = 0;
   std::shared_ptr<const gateway::World> world_;
-  std::vector<Notice> faults_;                           // of records
-  std::vector<gateway::UnusableCredential> unusable_;    // of the world
+  std::vector<Notice> faults_;  // of records
+  std::vector<gateway::UnusableCredential> unusable_;  // of the world
 };
 
 // A store's first batch: keyring, register, and what `extra` adds (records without MACs). For `claviger init`.

@@ -111,7 +111,8 @@ class StoredRegistryTest : public ::testing::Test, public net::testing::LoopFixt
   }
   std::vector<std::string> notices() const {
     std::vector<std::string> all;
-    for (const Notice& notice : registry_->notices()) all.push_back(notice.kind + " " + notice.name + ": " + notice.what);
+    for (const Notice& notice : registry_->notices())
+      all.push_back(notice.kind + " " + notice.name + ": " + notice.what);
     return all;
   }
   std::size_t usable_credentials() const {
@@ -170,9 +171,25 @@ TEST_F(StoredRegistryTest, WritesNothingInADryRunButFindsWhatIsWrong) {
 }
 
 TEST_F(StoredRegistryTest, TakesAllOfAnApplyOrNothing) {
-  EXPECT_THAT(refusal(list_of(document(kPrincipal), document(kUpstream), document(R"({"kind":"grant","name":"g","principal":"nobody","upstream":"api"})"))),
-              HasSubstr("nobody"));
+  EXPECT_THAT(
+      refusal(list_of(document(kPrincipal), document(kUpstream),
+                      document(R"({"kind":"grant","name":"g","principal":"nobody","upstream":"api"})"))),
+      HasSubstr("nobody"));
   EXPECT_THAT(view(Kind::kPrincipal, "ci"), HasSubstr("there is no principal 'ci'"));
+}
+
+TEST_F(StoredRegistryTest, SaysWhichOfSeveralIsWrong) {
+  must(list_of(document(kPrincipal), document(kUpstream)));
+  EXPECT_THAT(
+      refusal(list_of(document(kPrincipal),
+                      document(R"({"kind":"grant","name":"g","principal":"nobody","upstream":"api"})"))),
+      HasSubstr("#2: grant 'g': "));
+  EXPECT_THAT(
+      refusal(list_of(
+          document(kPrincipal),
+          document(
+              R"({"kind":"upstream","name":"odd","mount":"/odd","base_url":"https://odd.test","auth":{"kind":"odd"}})"))),
+      HasSubstr("#2: upstream 'odd': "));
 }
 
 TEST_F(StoredRegistryTest, HoldsAWriterToTheRevisionHeSaw) {
@@ -210,8 +227,10 @@ TEST_F(StoredRegistryTest, ForgetsTheSecretOfACredentialThatWouldGoElsewhere) {
 
 TEST_F(StoredRegistryTest, UnbindsEvenWhenTheCredentialIsAppliedAlongUnchanged) {
   make_world();
-  must(list_of(document(R"({"kind":"upstream","name":"api","mount":"/api","base_url":"https://api.test","auth":{"kind":"header","name":"X-Key"}})"),
-               document(kCredential)));
+  must(list_of(
+      document(
+          R"({"kind":"upstream","name":"api","mount":"/api","base_url":"https://api.test","auth":{"kind":"header","name":"X-Key"}})"),
+      document(kCredential)));
   EXPECT_EQ(usable_credentials(), 0U);
   EXPECT_THAT(view(Kind::kCredential, "main"), HasSubstr(R"("state":"unbound")"));
 }
@@ -245,13 +264,15 @@ TEST_F(StoredRegistryTest, RefusesASecretThatCannotBeSentAndKeepsTheOldOne) {
 
 TEST_F(StoredRegistryTest, RefusesSecretsFromElsewhereInADocument) {
   must(list_of(document(kUpstream)));
-  EXPECT_THAT(refusal(list_of(document(R"({"kind":"credential","name":"main","upstream":"api","from":"env:KEY"})"))),
-              HasSubstr("credential set main"));
+  EXPECT_THAT(
+      refusal(list_of(document(R"({"kind":"credential","name":"main","upstream":"api","from":"env:KEY"})"))),
+      HasSubstr("credential set main"));
 }
 
 TEST_F(StoredRegistryTest, RevokesAKeyForGood) {
   must(list_of(document(kPrincipal)));
-  const auto created = finish(registry_->create_key(kAdmin, {.principal = "ci", .expires = {}, .cidrs = {"10.0.0.0/8"}}));
+  const auto created =
+      finish(registry_->create_key(kAdmin, {.principal = "ci", .expires = {}, .cidrs = {"10.0.0.0/8"}}));
   ASSERT_TRUE(created.has_value()) << created.error().what();
   const std::string id = created->view.name;
   EXPECT_NE(registry_->world()->policy->find_key(id), nullptr);
@@ -277,7 +298,8 @@ TEST_F(StoredRegistryTest, KeepsAPrincipalDisabledWhateverIsApplied) {
   EXPECT_TRUE(registry_->world()->policy->principal(*at).disabled);
   restart();
   must(list_of(verb(Verb::kEnable, Kind::kPrincipal, "ci")));
-  EXPECT_FALSE(registry_->world()->policy->principal(*registry_->world()->policy->find_principal("ci")).disabled);
+  EXPECT_FALSE(
+      registry_->world()->policy->principal(*registry_->world()->policy->find_principal("ci")).disabled);
 }
 
 TEST_F(StoredRegistryTest, ARevokedCredentialTakesNoSecretAgain) {
@@ -318,8 +340,10 @@ class TamperedStore : public StoredRegistryTest {
  protected:
   void SetUp() override {
     make_world();
-    must(list_of(document(R"({"kind":"upstream","name":"other","mount":"/other","base_url":"https://other.test","auth":{"kind":"bearer"}})"),
-                 document(R"({"kind":"credential","name":"second","upstream":"other"})")));
+    must(list_of(
+        document(
+            R"({"kind":"upstream","name":"other","mount":"/other","base_url":"https://other.test","auth":{"kind":"bearer"}})"),
+        document(R"({"kind":"credential","name":"second","upstream":"other"})")));
     must(list_of(secret("second", "fake-secret-of-another-upstream")));
     stop();
   }

@@ -28,17 +28,20 @@ Result<base::SecretBytes> VaultSecrets::read(const policy::CredentialResource& c
     return Error(Code::kInvalid, Blame::kOperator, "has no secret: set one with `claviger credential set`");
   // The envelope would not open for another destination; this says so in words.
   if (secret->destination != destination)
-    return Error(Code::kInvalid, Blame::kOperator,
-                 "is unbound: where it would go (base URL, CA, server name or auth settings) is not what its secret "
-                 "was set for; set the secret again with `claviger credential set`");
+    return Error(
+        Code::kInvalid, Blame::kOperator,
+        "is unbound: where it would go (base URL, CA, server name or auth settings) is not what its secret "
+        "was set for; set the secret again with `claviger credential set`");
   auto opened = keys_.open(secret->envelope, binding_of(credential.name, *secret));
   if (!opened.has_value()) return opened.error().within("its sealed secret");
   return opened;
 }
 
-Result<StoredSecret> seal_secret(vault::KeyHolder& keys, std::span<const std::byte> secret, std::string_view credential,
-                                 std::uint64_t record_id, std::uint32_t version, std::string destination) {
-  StoredSecret stored{.record_id = record_id, .version = version, .destination = std::move(destination), .envelope = {}};
+Result<StoredSecret> seal_secret(vault::KeyHolder& keys, std::span<const std::byte> secret,
+                                 std::string_view credential, std::uint64_t record_id, std::uint32_t version,
+                                 std::string destination) {
+  StoredSecret stored{
+      .record_id = record_id, .version = version, .destination = std::move(destination), .envelope = {}};
   stored.envelope = CLV_TRY(keys.seal(secret, binding_of(credential, stored)));
   return stored;
 }

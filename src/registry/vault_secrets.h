@@ -31,7 +31,9 @@ class VaultSecrets final : public gateway::SecretProvider {
   void lay_over(const std::string& credential, std::optional<StoredSecret> secret) {
     changed_[credential] = std::move(secret);
   }
-  std::map<std::string, std::optional<StoredSecret>, std::less<>> take_changes() { return std::move(changed_); }
+  std::map<std::string, std::optional<StoredSecret>, std::less<>> take_changes() {
+    return std::move(changed_);
+  }
 
   Result<base::SecretBytes> read(const policy::CredentialResource& credential,
                                  std::string_view destination) override;
@@ -44,7 +46,8 @@ class VaultSecrets final : public gateway::SecretProvider {
 };
 
 // Seals a secret for a credential's record. `destination` as gateway::destination_digest gives it.
-Result<StoredSecret> seal_secret(vault::KeyHolder& keys, std::span<const std::byte> secret, std::string_view credential,
-                                 std::uint64_t record_id, std::uint32_t version, std::string destination);
+Result<StoredSecret> seal_secret(vault::KeyHolder& keys, std::span<const std::byte> secret,
+                                 std::string_view credential, std::uint64_t record_id, std::uint32_t version,
+                                 std::string destination);
 
 }  // namespace claviger::registry

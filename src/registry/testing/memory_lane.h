@@ -22,6 +22,7 @@ class MemoryLane final : public audit::Lane {
   std::uint64_t synced() const noexcept override { return syncs_ ? events_.size() : 0; }
 
   void stop_syncing() noexcept { syncs_ = false; }
+  void sync_again() noexcept { syncs_ = true; }
   const std::vector<std::string>& events() const noexcept { return events_; }
   const std::vector<std::uint64_t>& outbox() const noexcept { return outbox_; }
 
