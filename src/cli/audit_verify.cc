@@ -6,6 +6,7 @@
 
 #include "audit/verify.h"
 #include "cli/catalog.h"
+#include "cli/output.h"
 
 namespace claviger::cli {
 namespace {
@@ -48,12 +49,11 @@ class AuditVerify final : public Command {
     if (is_terminal) std::fputs("\r\x1b[K", stderr);
     if (!report.has_value())
       return report.error().code() == Code::kInvalid ? report.error().within("NOT VERIFIED") : report.error();
-    print(*report);
-    return ok();
+    return print(text_of(*report));
   }
 
  private:
-  void print(const audit::VerifyReport& report) const {
+  std::string text_of(const audit::VerifyReport& report) const {
     std::string text;
     if (report.events == 0) {
       text = "The log is empty: there is nothing to prove.\n";
@@ -67,7 +67,7 @@ class AuditVerify final : public Command {
     text += fmt::format("Key: {}{}\n", report.key, report.key_was_given ? "" : " (it lies beside the log)");
     text += limits(report);
     if (!report.last_checkpoint.empty()) text += "Last checkpoint:\n\n" + report.last_checkpoint;
-    std::fwrite(text.data(), 1, text.size(), stdout);
+    return text;
   }
 
   // What a reader might take for proven, and is not.

@@ -2,7 +2,8 @@
 #include "cli/catalog.h"
 #include "cli/output.h"
 #include "cli/store_place.h"
-#include "store/sqlite/sqlite_store.h"
+#include "registry/stored_registry.h"
+#include "store/catalog.h"
 #include "vault/key_holder.h"
 
 namespace claviger::cli {
@@ -29,8 +30,7 @@ class Backup final : public Command {
   Result<void> run() override {
     if (file_.empty()) return usage_error("say where to: FILE");
     const server::Config config = CLV_TRY(place_.read());
-    const std::string from = server::in_data_dir(config, config.store_file);
-    const auto store = CLV_TRY(store::open_sqlite(from, {.create = false}));
+    const auto store = CLV_TRY(store::open(config.store_url, config.data_dir, {.create = false}));
     const std::string key = CLV_TRY(master_key_of(*store));
     CLV_TRY_VOID(store->back_up(file_));
     return print("Saved to " + file_ +
@@ -47,7 +47,7 @@ class Backup final : public Command {
 
  private:
   static Result<std::string> master_key_of(store::Store& store) {
-    const auto keyring = CLV_TRY(store.find_meta("keyring"));
+    const auto keyring = CLV_TRY(store.find_meta(registry::kKeyringMeta));
     if (!keyring.has_value()) return std::string();
     return " with the id " + CLV_TRY(vault::keyring_master_id(*keyring));
   }

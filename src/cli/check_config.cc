@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdio>
-
 #include "cli/catalog.h"
+#include "cli/output.h"
 #include "gateway/world.h"
 #include "server/config.h"
 #include "server/resource_files.h"
@@ -30,12 +29,12 @@ class CheckConfig final : public Command {
       return usage_error("give a configuration FILE, --resources DIR, or both");
     if (!file_.empty()) {
       CLV_TRY(server::read_config(file_));
-      std::printf("%s: fine\n", file_.c_str());
+      CLV_TRY_VOID(print(file_ + ": fine\n"));
     }
     if (!resources_.empty()) {
       auto resources = CLV_TRY(server::read_resources(resources_));
       CLV_TRY_VOID(gateway::check_resources(std::move(resources)));
-      std::printf("%s: fine\n", resources_.c_str());
+      CLV_TRY_VOID(print(resources_ + ": fine\n"));
     }
     return ok();
   }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstdio>
-
 #include "cli/catalog.h"
+#include "cli/output.h"
 #include "server/initialise.h"
 
 namespace claviger::cli {
@@ -34,7 +33,7 @@ class Init final : public Command {
         "Made in " + config.data_dir + ":\n"
         "  master key   " + made.master_key + " (id " + made.master_key_id + ")\n"
         "  certificate  " + made.ca_file + " is the CA that clients need; its own key was thrown away\n"
-        "  store        " + server::in_data_dir(config, config.store_file) + "\n"
+        "  store        " + server::store_path(config) + "\n"
         "  admin key    " + made.admin_key_file + "\n\n"
         "Keep the master key apart from backups of the store: together they are everything.\n"
         "Move the admin key to where you keep such things; it is stored nowhere else.\n\n"
@@ -42,8 +41,7 @@ class Init final : public Command {
         "  claviger serve " + (config_.empty() ? "" : "--config " + config_ + " ") + "--data-dir " + config.data_dir + " &\n"
         "  export CLAVIGER_CACERT=" + made.ca_file + " CLAVIGER_TOKEN=$(cat " + made.admin_key_file + ")\n"
         "  claviger apply -f resources.yaml\n";
-    std::fputs(text.c_str(), stdout);
-    return ok();
+    return print(text);
   }
 
  private:

@@ -11,6 +11,8 @@
 #include <memory>
 #include <span>
 
+#include "base/file.h"
+
 namespace claviger::cli {
 namespace {
 
@@ -99,11 +101,9 @@ void take_line_end_off(base::SecretBytes& secret) noexcept {
 
 Result<std::string> read_input(const std::string& path, std::size_t max) {
   if (path == "-") return read_all(STDIN_FILENO, "standard input", max);
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
-  if (fd < 0) return input_error(path, errno);
-  Result<std::string> text = read_all(fd, path, max);
-  ::close(fd);
-  return text;
+  const base::Descriptor file(path, O_RDONLY);
+  if (!file.is_open()) return input_error(path, errno);
+  return read_all(file.number(), path, max);
 }
 
 Result<base::SecretBytes> read_secret_input(base::SecretArena& arena, const std::string& prompt) {

@@ -27,7 +27,7 @@ Result<policy::Kind> parse_kind_argument(std::string_view text) {
                      "'; there are upstream, credential, principal, api_key and grant" + hint);
 }
 
-std::string kind_target(policy::Kind kind) { return "/api/v1/" + std::string(policy::kind_name(kind)) + "s"; }
+std::string kind_target(policy::Kind kind) { return "/api/v1/" + std::string(policy::plural_name(kind)); }
 
 Result<std::string> resource_target(policy::Kind kind, std::string_view name) {
   const bool is_sound =

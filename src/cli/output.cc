@@ -7,19 +7,15 @@
 #include <cstdio>
 #include <string>
 
+#include "base/file.h"
 #include "telemetry/redact.h"
 
 namespace claviger::cli {
 namespace {
 
 Result<void> write_out(std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t put = ::write(STDOUT_FILENO, text.data(), text.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return Error::from_errno(Code::kIo, Blame::kOperator, "writing to standard output", errno);
-    text.remove_prefix(static_cast<std::size_t>(put));
-  }
-  return ok();
+  if (base::write_all(STDOUT_FILENO, text)) return ok();
+  return Error::from_errno(Code::kIo, Blame::kOperator, "writing to standard output", errno);
 }
 
 }  // namespace

@@ -5,10 +5,11 @@
 #include "cli/output.h"
 #include "cli/store_files.h"
 #include "cli/store_place.h"
+#include "registry/stored_registry.h"
 #include "server/data_dir.h"
 #include "server/data_dir_lock.h"
 #include "server/process.h"
-#include "store/sqlite/sqlite_store.h"
+#include "store/catalog.h"
 #include "vault/key_holder.h"
 #include "vault/master_key.h"
 #include "vault/source.h"
@@ -57,7 +58,7 @@ class Restore final : public Command {
     if (file_.empty()) return usage_error("say what to restore: FILE");
     server::SecretMemory memory = CLV_TRY(server::prepare_process());
     const server::Config config = CLV_TRY(place_.read());
-    const std::string store = server::in_data_dir(config, config.store_file);
+    const std::string store = server::store_path(config);
     CLV_TRY_VOID(check_backup());
     CLV_TRY_VOID(server::make_directory(config.data_dir));
     const auto lock = CLV_TRY(server::DataDirLock::take(config.data_dir));
@@ -73,7 +74,7 @@ class Restore final : public Command {
       return found.error().within(file_);
     }
     const std::string kept = CLV_TRY(replace_store(fresh, store));
-    CLV_TRY_VOID(make_mark(config.data_dir + "/restored"));
+    CLV_TRY_VOID(make_mark(server::restored_mark(config)));
     return report(config, *found, kept, memory);
   }
 
@@ -97,9 +98,9 @@ class Restore final : public Command {
     CLV_TRY_VOID(copy_private(file_, fresh));
     Found found;
     {
-      const auto store = CLV_TRY(store::open_sqlite(fresh, {.create = false}));
+      const auto store = CLV_TRY(store::open("sqlite:" + fresh, ".", {.create = false}));
       found.revision = CLV_TRY(store->head());
-      const auto keyring = CLV_TRY(store->find_meta("keyring"));
+      const auto keyring = CLV_TRY(store->find_meta(registry::kKeyringMeta));
       if (!keyring.has_value())
         return Error(Code::kInvalid, Blame::kOperator,
                      "it is a store without keys, which none that was in use is");
@@ -116,7 +117,7 @@ class Restore final : public Command {
 
   static Result<void> report(const server::Config& config, const Found& found, const std::string& kept,
                              server::SecretMemory& memory) {
-    std::string text = "Restored " + server::in_data_dir(config, config.store_file) + ": " +
+    std::string text = "Restored " + server::store_path(config) + ": " +
                        std::to_string(found.records) + " resources, revision " +
                        std::to_string(found.revision) + "\n";
     if (!kept.empty()) text += "The store that was there is " + kept + " now\n";

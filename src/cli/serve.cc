@@ -4,6 +4,7 @@
 #include <array>
 
 #include "cli/catalog.h"
+#include "cli/output.h"
 #include "server/demo.h"
 #include "server/initialise.h"
 #include "server/server.h"
@@ -71,13 +72,11 @@ class Serve final : public Command {
   static net::Task<void> show(server::Server& server, server::Demo& demo, server::SecretMemory& memory,
                               net::Loop& control, Result<void>& outcome) {
     const auto key = co_await demo.set_up(*server.registry(), memory);
-    if (key.has_value()) co_return print_what_to_do(server, *key);
-    outcome = key.error();
-    control.stop();
+    outcome = key.has_value() ? print_what_to_do(server, *key) : Result<void>(key.error());
+    if (!outcome.has_value()) control.stop();
   }
 
-  // The key goes out by write(2), from the arena: stdio would keep a copy.
-  static void print_what_to_do(const server::Server& server, const base::SecretBytes& key) {
+  static Result<void> print_what_to_do(const server::Server& server, const base::SecretBytes& key) {
     const server::Config& config = server.config();
     const bool tls = !config.gateway.tls.off;
     const std::string ca = server.ca_file().empty() ? "" : "--cacert " + server.ca_file() + " ";
@@ -90,8 +89,7 @@ class Serve final : public Command {
         "/echo/hello\n\nThe answer shows what the upstream saw: a credential that you never had. See the call in the "
         "audit log, and prove the log:\n\n" +
         management_lines(server) + "\nCtrl-C stops.\n\n";
-    for (const std::string_view part : {std::string_view(before), key.reveal_text(), std::string_view(after)})
-      if (::write(STDOUT_FILENO, part.data(), part.size()) < 0) return;
+    return print_secret({before, key.reveal_text(), after});
   }
 
   static std::string management_lines(const server::Server& server) {

@@ -7,9 +7,10 @@
 
 #include <array>
 #include <cerrno>
-#include <filesystem>
 #include <string_view>
 #include <vector>
+
+#include "base/file.h"
 
 namespace claviger::cli {
 namespace {
@@ -22,26 +23,8 @@ Error file_error(const std::string& path, int reason) {
   return Error::from_errno(code, Blame::kOperator, path, reason);
 }
 
-class Descriptor {
- public:
-  Descriptor(const std::string& path, int flags, mode_t mode = 0) noexcept
-      : fd_(::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY, mode)) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const noexcept { return fd_; }
-  bool is_open() const noexcept { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
-
-std::string directory_of(const std::string& path) {
-  const std::string parent = std::filesystem::path(path).parent_path().string();
-  return parent.empty() ? "." : parent;
-}
+using base::Descriptor;
+using base::directory_of;
 
 bool exists(const std::string& path) noexcept {
   struct stat status{};
@@ -49,9 +32,7 @@ bool exists(const std::string& path) noexcept {
 }
 
 Result<void> sync_directory_of(const std::string& path) {
-  const std::string directory = directory_of(path);
-  const Descriptor opened(directory, O_RDONLY | O_DIRECTORY);
-  if (!opened.is_open() || ::fsync(opened.number()) != 0) return file_error(directory, errno);
+  if (!base::sync_directory_of(path)) return file_error(directory_of(path), errno);
   return ok();
 }
 
@@ -62,12 +43,8 @@ Result<void> copy_bytes(int from, int to, const std::string& from_path, const st
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return file_error(from_path, errno);
     if (got == 0) return ok();
-    for (std::string_view rest(piece.data(), static_cast<std::size_t>(got)); !rest.empty();) {
-      const ssize_t put = ::write(to, rest.data(), rest.size());
-      if (put < 0 && errno == EINTR) continue;
-      if (put <= 0) return file_error(to_path, errno);
-      rest.remove_prefix(static_cast<std::size_t>(put));
-    }
+    if (!base::write_all(to, std::string_view(piece.data(), static_cast<std::size_t>(got))))
+      return file_error(to_path, errno);
   }
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/version.h"
 
-#include <cstdio>
+#include <string>
 
 #include "cli/catalog.h"
+#include "cli/output.h"
 
 namespace claviger::cli {
 namespace {
@@ -15,8 +16,7 @@ class Version final : public Command {
   std::string_view examples() const noexcept override { return "  claviger version"; }
   void declare(Flags&) override {}
   Result<void> run() override {
-    std::printf("claviger %.*s\n", static_cast<int>(server::kVersion.size()), server::kVersion.data());
-    return ok();
+    return print("claviger " + std::string(server::kVersion) + "\n");
   }
 };
 

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/file.h"
 #include "base/file_trust.h"
 #include "base/parse.h"
 #include "crypto/hash.h"
@@ -22,19 +23,6 @@ constexpr std::size_t kMaxCaFile = std::size_t{4} << 20;
 Error wrong_ca(const policy::UpstreamResource& upstream, std::string_view what) {
   return base::invalid_at(upstream.place, "upstream '" + upstream.name + "': " + std::string(what));
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(const std::string& path) noexcept
-      : number(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) {
-  }  // a FIFO must not hang us
-  ~Descriptor() {
-    if (number >= 0) ::close(number);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  const int number;
-};
 
 // All of it; nothing when it cannot be read, is empty, no regular file, or out of proportion.
 std::string read_all(int fd) {
@@ -97,11 +85,11 @@ std::string pool_key(const policy::UpstreamResource& resource, const std::string
 Result<CaFile> read_ca_file(const policy::UpstreamResource& upstream) {
   const std::string& path = upstream.tls.ca;
   if (path.empty()) return CaFile();
-  const Descriptor file(path);
-  if (file.number < 0) return wrong_ca(upstream, "tls.ca '" + path + "' cannot be read");
-  if (const auto trusted = base::check_not_writable_by_others(file.number, path); !trusted.has_value())
+  const base::Descriptor file(path, O_RDONLY | O_NONBLOCK);  // a FIFO must not hang us
+  if (!file.is_open()) return wrong_ca(upstream, "tls.ca '" + path + "' cannot be read");
+  if (const auto trusted = base::check_not_writable_by_others(file.number(), path); !trusted.has_value())
     return wrong_ca(upstream, "tls.ca: " + std::string(trusted.error().what()));
-  CaFile ca{read_all(file.number), {}};
+  CaFile ca{read_all(file.number()), {}};
   if (ca.pem.empty()) return wrong_ca(upstream, "tls.ca '" + path + "' cannot be read");
   ca.digest = base::format_hex(crypto::Sha256().digest(ca.pem));
   return ca;
@@ -120,21 +108,40 @@ Result<std::shared_ptr<const net::ClientTrust>> TrustCache::find(const CaFile& c
   return trust;
 }
 
+namespace {
+
+Result<std::shared_ptr<const net::ClientTrust>> load_trust(const policy::UpstreamResource& upstream, const CaFile& ca,
+                                                           TrustCache& trusts) {
+  auto trust = trusts.find(ca);
+  if (trust.has_value()) return trust;
+  const std::string where = upstream.tls.ca.empty() ? std::string() : upstream.tls.ca + ": ";
+  return wrong_ca(upstream, where + std::string(trust.error().what()));
+}
+
+}  // namespace
+
+// An upstream whose CA file was no good before has no trust.
+Result<void> check_ca_files(const UpstreamTable& upstreams) {
+  TrustCache trusts(&upstreams);
+  for (const auto& upstream : upstreams) {
+    if (!upstream || !upstream->tls || upstream->resource->tls.ca.empty()) continue;
+    const CaFile ca = CLV_TRY(read_ca_file(*upstream->resource));
+    CLV_TRY(load_trust(*upstream->resource, ca, trusts));
+  }
+  return ok();
+}
+
 // --- Destinations --------------------------------------------------------------------------------
 
 Result<void> set_destination(UpstreamRuntime& upstream, const WorldSettings& settings, TrustCache& trusts) {
   const policy::UpstreamResource& resource = *upstream.resource;
   const CaFile ca = CLV_TRY(read_ca_file(resource));
   if (resource.base_url.tls) {
-    auto trust = trusts.find(ca);
-    if (!trust.has_value()) {
-      const std::string where = resource.tls.ca.empty() ? std::string() : resource.tls.ca + ": ";
-      return wrong_ca(resource, where + std::string(trust.error().what()));
-    }
+    auto trust = CLV_TRY(load_trust(resource, ca, trusts));
     const std::string& name =
         resource.tls.server_name.empty() ? resource.base_url.host : resource.tls.server_name;
     upstream.tls = std::make_shared<net::ClientTls>(
-        *std::move(trust), net::ClientTlsOptions{name, base::parse_ip(name).has_value()});
+        std::move(trust), net::ClientTlsOptions{name, base::parse_ip(name).has_value()});
   }
   upstream.destination.host = resource.base_url.host;
   upstream.destination.port = static_cast<std::uint16_t>(resource.base_url.port);

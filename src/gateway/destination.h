@@ -39,6 +39,10 @@ class TrustCache {
 // Requires: upstream.resource. kInvalid at the resource's place when its CA file is no good.
 Result<void> set_destination(UpstreamRuntime& upstream, const WorldSettings& settings, TrustCache& trusts);
 
+// That every CA file of upstreams that can be reached now is good still, so that nothing is taken away by reading them anew.
+// kInvalid when one is not: which, and why.
+Result<void> check_ca_files(const UpstreamTable& upstreams);
+
 // The settings that say how this credential is put on requests: its own, or its upstream's.
 const base::Document& auth_of(const policy::CredentialResource& credential,
                               const policy::UpstreamResource& upstream) noexcept;

@@ -7,6 +7,7 @@
 
 #include <fstream>
 
+#include "gateway/destination.h"
 #include "gateway/testing/stand.h"
 #include "net/local_ca.h"
 #include "policy/draft.h"
@@ -180,6 +181,33 @@ TEST_F(WorldTest, ACaFileThatIsNoneIsRefusedBeforeItIsUsed) {
   EXPECT_FALSE(check_resource(upstream).has_value());
   upstream.tls.ca = "/";
   EXPECT_FALSE(check_resource(upstream).has_value());
+}
+
+// A reload reads all CA files first: what is in use must not be lost to one that is no good.
+TEST_F(WorldTest, CaFilesThatWentBadAreFoundBeforeTheyAreReadAnew) {
+  write_ca(net::make_local_ca({"localhost"})->ca_pem);
+  use_ca(resources.upstreams[0]);
+  const auto world = first();
+  EXPECT_TRUE(check_ca_files(*world->upstreams).has_value());
+  write_ca(net::make_local_ca({"localhost"})->ca_pem);  // another one, and a good one
+  EXPECT_TRUE(check_ca_files(*world->upstreams).has_value());
+  const auto expect_refusal = [&] {
+    const auto checked = check_ca_files(*world->upstreams);
+    ASSERT_FALSE(checked.has_value());
+    EXPECT_NE(checked.error().what().find(ca_file), std::string_view::npos) << checked.error().what();
+    EXPECT_NE(checked.error().what().find("upstream 'api'"), std::string_view::npos) << checked.error().what();
+  };
+  write_ca("junk");
+  expect_refusal();
+  ::chmod(ca_file.c_str(), 0666);
+  expect_refusal();
+  ::unlink(ca_file.c_str());
+  expect_refusal();
+}
+
+TEST_F(WorldTest, ACaFileThatWasNoGoodBeforeHoldsNothingUp) {
+  use_ca(resources.upstreams[0]);  // of which there is no file
+  EXPECT_TRUE(check_ca_files(*first()->upstreams).has_value());
 }
 
 base::Document scalar(std::string text) {

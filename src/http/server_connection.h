@@ -91,6 +91,8 @@ class ServerConnection {
   void abort() noexcept;
   bool is_aborted() const noexcept { return aborted_; }
 
+  // Between requests, or before the first.
+  bool is_idle() const noexcept { return idle_; }
   // Closes the connection as soon as no request is in flight (drain).
   void stop_when_idle() noexcept;
   // Ends whatever it waits for, at once.

@@ -8,12 +8,12 @@
 
 namespace claviger::policy {
 
-// "<principal or role>:<upstream>": what a grant is called that nobody gave a name.
+// "<principal>:<upstream>" or "role:<role>:<upstream>": what a grant is called that nobody gave a name.
 inline std::string made_up_name(const GrantResource& grant) {
-  return (grant.role.empty() ? grant.principal : grant.role) + ":" + grant.upstream;
+  return (grant.role.empty() ? grant.principal : "role:" + grant.role) + ":" + grant.upstream;
 }
 
-// Makes up names, the second of a kind with ":2" behind it and so on. Internal to policy.
+// Makes up names, the second of a kind with ":2" behind it and so on.
 class GrantNames {
  public:
   template <class IsTaken>

@@ -211,7 +211,8 @@ TEST(Upstream, RefusesTlsSettingsThatMeanNothing) {
 TEST(Credential, TellsWhereASecretBelongs) {
   for (const char* slip : {"secret", "value", "token", "key", "password", "api_key"}) {
     const std::string said = refusal(credential({{slip, text("fake-secret")}}));
-    EXPECT_THAT(said, ::testing::HasSubstr("a secret never stands in a resource file; use from: env:NAME"));
+    EXPECT_THAT(said, ::testing::HasSubstr("a secret never stands in a resource"));
+    EXPECT_THAT(said, ::testing::HasSubstr("`claviger credential set`, in side-car mode say from: env:NAME"));
     EXPECT_THAT(said, ::testing::Not(::testing::HasSubstr("fake-secret")));
     CLV_EXPECT_SAYS(credential({{"auth", map({{"kind", text("bearer")}, {slip, text("fake-secret")}})}}),
                     "a secret never stands");

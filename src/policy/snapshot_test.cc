@@ -228,7 +228,7 @@ TEST(Snapshot, MakesUpNamesForGrantsThatHaveNone) {
                             .compile();
   EXPECT_EQ(authorized(*snapshot, 0, 0, "GET", "/"), "p:u");
   EXPECT_EQ(authorized(*snapshot, 0, 0, "PUT", "/"), "p:u:2");
-  EXPECT_EQ(authorized(*snapshot, 0, 0, "POST", "/"), "r:u");
+  EXPECT_EQ(authorized(*snapshot, 0, 0, "POST", "/"), "role:r:u");
 }
 
 TEST(Snapshot, KeepsALimitsKeyAcrossSnapshots) {

@@ -29,11 +29,19 @@ class OutboxDrainTest : public ::testing::Test, public net::testing::LoopFixture
     batch.outbox.push_back(std::move(text));
     ASSERT_TRUE(store_.commit(batch).has_value());
   }
-  void put_event(std::string_view event) { put(seal_event(*keys_, event)); }
-  void begin(std::uint64_t in_log = 0) {
-    drain_ = std::make_unique<OutboxDrain>(loop(), *thread_, store_, *keys_, lane_, in_log, log_);
-    drain_->kick();
+  // Events as the registry numbers them: one for each revision, unless said otherwise.
+  std::string sealed(store::Revision revision, std::string_view event, std::uint32_t index = 0,
+                     std::uint32_t of = 1) {
+    const EventNumber number{.revision = revision, .index = index};
+    return seal_event(*keys_, {.number = number.value(), .of = of, .event = event});
   }
+  void put_event(std::string_view event) { put(sealed(++revision_, event)); }
+  void begin(store::Revision in_log = 0) {
+    drain_ = std::make_unique<OutboxDrain>(loop(), *thread_, store_, *keys_, lane_,
+                                           EventNumber{.revision = in_log}.value(), log_);
+    kick();
+  }
+  void kick() { drain_->kick({.revision = revision_}); }
   bool is_done() {
     return run_until([&] { return drain_->is_idle(); });
   }
@@ -46,6 +54,7 @@ class OutboxDrainTest : public ::testing::Test, public net::testing::LoopFixture
   std::unique_ptr<net::BackgroundThread> thread_ =
       std::make_unique<net::BackgroundThread>(loop(), "test-store");
   testing::MemoryLane lane_;
+  store::Revision revision_ = 0;
   std::unique_ptr<OutboxDrain> drain_;
 };
 
@@ -55,7 +64,8 @@ TEST_F(OutboxDrainTest, TakesOverWhatIsThereInOrder) {
   begin();
   ASSERT_TRUE(is_done());
   EXPECT_THAT(lane_.events(), ElementsAre(R"({"n":1})", R"({"n":2})"));
-  EXPECT_THAT(lane_.outbox(), ElementsAre(1U, 2U));
+  EXPECT_THAT(lane_.outbox(),
+              ElementsAre(EventNumber{.revision = 1}.value(), EventNumber{.revision = 2}.value()));
   EXPECT_TRUE(disk_->state.outbox.empty());
 }
 
@@ -83,16 +93,83 @@ TEST_F(OutboxDrainTest, ForgetsNothingThatTheLogHasNotSynced) {
 TEST_F(OutboxDrainTest, PutsAMarkWhereAnEntryIsNotItsOwn) {
   put("not json");
   put(R"({"v":1,"type":"upstream.changed","actor":"somebody else"})");
-  std::string altered = seal_event(*keys_, R"({"actor":"mallory"})");
+  std::string altered = sealed(1, R"({"actor":"mallory"})");
   altered.replace(altered.find("mallory"), 7, "admin__");
   put(altered);
-  put_event(R"({"n":4})");
+  put_event(R"({"n":1})");
   begin();
   ASSERT_TRUE(is_done());
   ASSERT_EQ(lane_.events().size(), 4U);
-  for (int i = 0; i < 3; ++i)
-    EXPECT_THAT(lane_.events()[static_cast<std::size_t>(i)], HasSubstr("outbox.refused"));
-  EXPECT_EQ(lane_.events()[3], R"({"n":4})");
+  for (std::size_t i = 0; i < 3; ++i) {
+    EXPECT_THAT(lane_.events()[i], HasSubstr("outbox.refused"));
+    EXPECT_EQ(lane_.outbox()[i], 0U);  // takes no number away from a true one
+  }
+  EXPECT_EQ(lane_.events()[3], R"({"n":1})");
+}
+
+TEST_F(OutboxDrainTest, PutsAMarkWhereAnEventComesOnceMore) {
+  put_event(R"({"n":1})");
+  begin();
+  ASSERT_TRUE(is_done());
+  put(sealed(1, R"({"n":1})"));
+  kick();
+  ASSERT_TRUE(is_done());
+  ASSERT_EQ(lane_.events().size(), 2U);
+  EXPECT_THAT(lane_.events()[1], HasSubstr("once more"));
+}
+
+TEST_F(OutboxDrainTest, PutsAMarkWhereEventsWereTakenOut) {
+  put_event(R"({"n":1})");
+  begin();
+  ASSERT_TRUE(is_done());
+  ++revision_;  // its entry is gone
+  put_event(R"({"n":3})");
+  kick();
+  ASSERT_TRUE(is_done());
+  ASSERT_EQ(lane_.events().size(), 3U);
+  EXPECT_THAT(lane_.events()[1], HasSubstr("outbox.gap"));
+  EXPECT_EQ(lane_.events()[2], R"({"n":3})");
+}
+
+TEST_F(OutboxDrainTest, PutsAMarkWhereTheLastEventWasTakenOut) {
+  put_event(R"({"n":1})");
+  begin();
+  ASSERT_TRUE(is_done());
+  ++revision_;
+  kick();
+  ASSERT_TRUE(is_done());
+  ASSERT_EQ(lane_.events().size(), 2U);
+  EXPECT_THAT(lane_.events()[1], HasSubstr("outbox.gap"));
+}
+
+TEST_F(OutboxDrainTest, MissesOneEventOfSeveralOfARevision) {
+  put(sealed(1, R"({"n":1})", 0, 3));
+  put(sealed(1, R"({"n":2})", 1, 3));
+  put(sealed(2, R"({"n":4})"));
+  revision_ = 2;
+  begin();
+  ASSERT_TRUE(is_done());
+  ASSERT_EQ(lane_.events().size(), 4U);
+  EXPECT_THAT(lane_.events()[2], HasSubstr("outbox.gap"));
+}
+
+TEST_F(OutboxDrainTest, TakesEventsInTheirOwnOrderWhateverThatOfTheRows) {
+  put(sealed(2, R"({"n":2})"));
+  put(sealed(1, R"({"n":1})"));
+  revision_ = 2;
+  begin();
+  ASSERT_TRUE(is_done());
+  EXPECT_THAT(lane_.events(), ElementsAre(R"({"n":1})", R"({"n":2})"));
+}
+
+TEST_F(OutboxDrainTest, GoesOnInANewEra) {
+  put(seal_event(*keys_,
+                 {.number = EventNumber{.era = 1, .revision = 3}.value(), .of = 1, .event = R"({"n":3})"}));
+  drain_ = std::make_unique<OutboxDrain>(loop(), *thread_, store_, *keys_, lane_,
+                                         EventNumber{.revision = 9}.value(), log_);
+  drain_->kick({.era = 1, .revision = 3});
+  ASSERT_TRUE(is_done());
+  EXPECT_THAT(lane_.events(), ElementsAre(R"({"n":3})"));
 }
 
 }  // namespace

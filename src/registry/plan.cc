@@ -110,6 +110,7 @@ Result<void> Plan::add(Change change) {
                       " behind the gateway's back, so it is not trusted: write it anew, or delete it");
   } else {
     // A new one, even where a row with that name is left: of a deleted one, or of one that was tampered with.
+    if (!current.fault.empty() && change.verb != Verb::kDelete) CLV_TRY_VOID(begin_anew(change.kind, write));
     write.record = {};
     write.record.kind = policy::kind_name(change.kind);
     write.record.name = change.name;
@@ -119,6 +120,25 @@ Result<void> Plan::add(Change change) {
   else if (change.verb == Verb::kSetSecret) CLV_TRY_VOID(add_secret(change, write));
   else CLV_TRY_VOID(add_status(change, write));
   keep(std::move(write));
+  return ok();
+}
+
+// Instead of a record that was tampered with, or taken away. What its status was is not known any more, so the worst is
+// assumed: nobody who was shut out comes back with the next apply.
+Result<void> Plan::begin_anew(Kind kind, PlannedWrite& write) {
+  const std::string& fault = current_[write.key].fault;
+  if (kind == Kind::kApiKey)
+    return refuse(Code::kConflict,
+                  label(write.key) + " " + fault +
+                      " behind the gateway's back, and may have been revoked: delete it, and create "
+                      "another key");
+  if (kind == Kind::kPrincipal) {
+    status_of(write).disabled = true;
+    write.warnings.push_back(label(write.key) + " " + fault +
+                             " behind the gateway's back: it stays disabled until "
+                             "`claviger principal enable " +
+                             write.key.second + "`");
+  }
   return ok();
 }
 

@@ -68,6 +68,7 @@ class Plan {
   Result<void> bind(PlannedWrite& write);
   Result<void> unbind_those_of(const std::string& upstream);
   Status& status_of(PlannedWrite& write) { return statuses_[write.key]; }
+  Result<void> begin_anew(policy::Kind kind, PlannedWrite& write);
   void keep(PlannedWrite write);
   void finish(PlannedWrite& write);
 

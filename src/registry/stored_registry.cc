@@ -11,6 +11,7 @@
 #include "base/parse.h"
 #include "identity/api_key.h"
 #include "policy/draft.h"
+#include "policy/grant_names.h"
 #include "registry/outbox_event.h"
 
 namespace claviger::registry {
@@ -43,7 +44,7 @@ Error with_number(const Error& error, std::size_t number, std::size_t of) {
 Result<void> name_grant(Change& change, std::map<std::string, int>& counts) {
   if (change.kind != Kind::kGrant || !change.name.empty()) return ok();
   const auto grant = std::get<policy::GrantResource>(CLV_TRY(policy::read_resource(change.document)));
-  change.name = (grant.role.empty() ? grant.principal : grant.role) + ":" + grant.upstream;
+  change.name = policy::made_up_name(grant);
   if (const int count = ++counts[change.name]; count > 1) change.name += ":" + std::to_string(count);
   base::Document name;
   name.type = base::Document::Type::kScalar;
@@ -160,6 +161,7 @@ Result<void> StoredRegistry::assemble(Everything all) {
 
 Result<void> StoredRegistry::load(gateway::WorldSettings settings) {
   settings_ = std::move(settings);
+  era_ = CLV_TRY(read_era(parts_.keys, parts_.store));
   Everything all = CLV_TRY(read_everything());
   CLV_TRY_VOID(assemble(std::move(all)));
   ::malloc_trim(0);  // a hundred thousand documents came and went
@@ -178,7 +180,7 @@ Result<void> StoredRegistry::load(gateway::WorldSettings settings) {
 
 void StoredRegistry::start(Publish publish) {
   publish_ = std::move(publish);
-  drain_.kick();  // what a crash left
+  drain_.kick(last_event());  // what a crash left
 }
 
 net::Task<Result<void>> StoredRegistry::refresh() {
@@ -220,6 +222,10 @@ Result<ResourceView> StoredRegistry::view_of(const store::Record& record) {
 net::Task<Result<ResourceView>> StoredRegistry::find(Kind kind, std::string name) {
   co_return co_await parts_.store_thread.run([&]() -> Result<ResourceView> {
     const auto record = CLV_TRY(parts_.store.find(policy::kind_name(kind), name));
+    if (!record) {
+      if (const auto fault = CLV_TRY(guard_.check_absent(parts_.store, policy::kind_name(kind), name)))
+        return make_faulty_view(fault->kind, fault->name, fault->what);
+    }
     if (!record || record->deleted)
       return Error::formatted(Code::kNoResource, Blame::kCaller,
                               "there is no " + std::string(policy::kind_name(kind)) + " '" + name + "'");
@@ -246,8 +252,9 @@ net::Task<CurrentRecords> StoredRegistry::read_current(std::vector<RecordKey> ke
       }
       Current& current = all[key];
       current.record = *std::move(record);
-      if (!current.record) continue;
-      const auto fault = guard_.check(parts_.store, *current.record);
+      const auto fault = current.record
+                             ? guard_.check(parts_.store, *current.record)
+                             : guard_.check_absent(parts_.store, policy::kind_name(key.first), key.second);
       if (!fault.has_value()) outcome = fault.error();
       else if (*fault) current.fault = (*fault)->what;
     }
@@ -255,8 +262,23 @@ net::Task<CurrentRecords> StoredRegistry::read_current(std::vector<RecordKey> ke
   });
 }
 
+// Once more, now that it is this change's turn: reading its body and waiting may have taken a while, and the key may
+// have been revoked since.
+Result<void> StoredRegistry::check_right(const Actor& actor) const {
+  if (actor.key_id.empty()) return ok();  // the gateway itself
+  const policy::Snapshot& policy = *world_->policy;
+  const policy::ApiKey* key = policy.find_key(actor.key_id);
+  if (key != nullptr && (!key->expires || *key->expires > parts_.clock.wall())) {
+    const policy::Principal& principal = policy.principal(key->principal);
+    if (!principal.disabled && principal.management == policy::Management::kAdmin) return ok();
+  }
+  return Error(Code::kUnauthenticated, Blame::kCaller,
+               "the API key was revoked, or lost its rights, meanwhile");
+}
+
 Result<StoredRegistry::Prepared> StoredRegistry::prepare(const Actor& actor, std::vector<Change> changes,
                                                          CurrentRecords current) {
+  CLV_TRY_VOID(check_right(actor));
   VaultSecrets secrets(parts_.keys, secrets_);
   const WallTime time = parts_.clock.wall();
   Plan plan(*world_->policy, std::move(current), secrets, parts_.keys, head_, time);
@@ -270,6 +292,7 @@ Result<StoredRegistry::Prepared> StoredRegistry::prepare(const Actor& actor, std
   CLV_TRY_VOID(plan.bind_credentials());
 
   Prepared prepared;
+  std::vector<std::string> events;
   prepared.writes = std::move(plan.writes());
   prepared.batch.base = head_;
   policy::Draft draft(world_->policy);
@@ -284,10 +307,12 @@ Result<StoredRegistry::Prepared> StoredRegistry::prepare(const Actor& actor, std
     } else {
       CLV_TRY_VOID(removed);
     }
-    prepared.batch.outbox.push_back(seal_event(parts_.keys, event_of(actor, write, time)));
+    events.push_back(event_of(actor, write, time));
     prepared.batch.writes.push_back({.record = write.record, .replaces = write.replaces});
   }
   if (prepared.batch.writes.empty()) return prepared;
+  seal_events(parts_.keys, {.era = era_, .revision = prepared.batch.revision(), .index = 0}, events,
+              prepared.batch.outbox);
   auto snapshot = CLV_TRY(draft.finish(prepared.batch.revision()));
   prepared.world = CLV_TRY(gateway::build_world(std::move(snapshot), world_.get(), settings_,
                                                 parts_.process_key, secrets, &prepared.unusable));
@@ -343,6 +368,8 @@ bool StoredRegistry::heals(const std::vector<PlannedWrite>& writes) const {
 net::Task<Result<void>> StoredRegistry::load_again() {
   auto all = co_await parts_.store_thread.run([this] { return read_everything(); });
   if (!all.has_value()) co_return all.error();
+  if (all->head != head_)
+    co_return Error(Code::kInternal, Blame::kOperator, "somebody else wrote to the store meanwhile");
   const auto assembled = assemble(*std::move(all));
   ::malloc_trim(0);
   co_return assembled;
@@ -381,7 +408,7 @@ net::Task<Result<std::vector<Outcome>>> StoredRegistry::change(Actor actor, std:
       parts_.log.error("store_not_read_again",
                        {{"reason", again.error().what()}, {"detail", "restart to have all of it"}});
   }
-  drain_.kick();
+  drain_.kick(last_event());
   co_await publish(world_);
   co_return outcomes(*prepared);
 }

@@ -66,6 +66,8 @@ class StoredRegistry final : public Registry {
  private:
   struct Prepared;
   net::Task<CurrentRecords> read_current(std::vector<RecordKey> keys, Result<void>& outcome);
+  Result<void> check_right(const Actor& actor) const;
+  EventNumber last_event() const noexcept { return {.era = era_, .revision = head_, .index = 0}; }
   Result<Prepared> prepare(const Actor& actor, std::vector<Change> changes, CurrentRecords current);
   net::Task<Result<store::Revision>> commit(store::Batch& batch);
   net::Task<void> publish(std::shared_ptr<const gateway::World> world);
@@ -86,6 +88,7 @@ class StoredRegistry final : public Registry {
   Publish publish_;
   StoredSecrets secrets_;
   store::Revision head_ = 0;
+  std::uint8_t era_ = 0;
   std::shared_ptr<const gateway::World> world_;
   std::vector<Notice> faults_;  // of records
   std::vector<gateway::UnusableCredential> unusable_;  // of the world
@@ -94,6 +97,14 @@ class StoredRegistry final : public Registry {
 // A store's first batch: keyring, register, and what `extra` adds (records without MACs). For `claviger init`.
 Result<void> make_store(store::Store& store, vault::MasterKey master, base::SecretArena& arena,
                         std::vector<store::Record> records, std::vector<std::string> events);
+// An older store was put back on purpose: begins a new era, behind `in_log` (the last number in the audit log), with an event
+// that says so. Blocks; before load(). kInvalid when all eras are used up.
+Result<void> begin_era(store::Store& store, vault::KeyHolder& keys, std::uint64_t in_log, WallTime now);
+
+// Seals the events of one revision, `first` being the number of the first, into a batch's outbox.
+void seal_events(vault::KeyHolder& keys, EventNumber first, const std::vector<std::string>& events,
+                 std::vector<std::string>& outbox);
+
 inline constexpr std::string_view kKeyringMeta = "keyring";
 
 }  // namespace claviger::registry

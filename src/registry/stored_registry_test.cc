@@ -23,7 +23,7 @@ using ::testing::Not;
 base::SecretArena& arena = crypto::testing::routed_arena();
 
 constexpr std::string_view kSecret = "fake-secret-of-the-upstream";
-const Actor kAdmin{.principal = "admin", .key_id = "aaaaaaaa", .address = "127.0.0.1", .request_id = "r1"};
+const Actor kAdmin{.principal = "admin", .key_id = {}, .address = "127.0.0.1", .request_id = "r1"};
 
 constexpr std::string_view kUpstream =
     R"({"kind":"upstream","name":"api","mount":"/api","base_url":"https://api.test","auth":{"kind":"bearer"}})";
@@ -70,6 +70,7 @@ class StoredRegistryTest : public ::testing::Test, public net::testing::LoopFixt
     store::testing::MemoryStore store(disk_);
     store::Batch batch;
     vault::RecordGuard guard(*keys_);
+    seal_events(*keys_, {.revision = 1}, {R"({"type":"test.begun"})"}, batch.outbox);
     EXPECT_TRUE(guard.protect_first(batch).has_value());
     EXPECT_TRUE(store.commit(batch).has_value());
     restart();
@@ -77,6 +78,7 @@ class StoredRegistryTest : public ::testing::Test, public net::testing::LoopFixt
   ~StoredRegistryTest() override { stop(); }
 
   void stop() {
+    for (const std::uint64_t number : lane_.outbox()) in_log_ = std::max(in_log_, number);
     if (registry_) EXPECT_TRUE(run_until([&] { return registry_->is_idle(); }));
     thread_.reset();
     registry_.reset();
@@ -86,7 +88,7 @@ class StoredRegistryTest : public ::testing::Test, public net::testing::LoopFixt
     store_ = std::make_unique<store::testing::MemoryStore>(disk_);
     thread_ = std::make_unique<net::BackgroundThread>(loop(), "test-store");
     registry_ = std::make_unique<StoredRegistry>(
-        RegistryParts{loop(), *thread_, *store_, *keys_, *process_key_, clock_, log_, lane_});
+        RegistryParts{loop(), *thread_, *store_, *keys_, *process_key_, clock_, log_, lane_, in_log_});
     EXPECT_TRUE(registry_->load({}).has_value());
     registry_->start([this](std::shared_ptr<const gateway::World> world, std::function<void()> everywhere) {
       published_.push_back(std::move(world));
@@ -130,6 +132,7 @@ class StoredRegistryTest : public ::testing::Test, public net::testing::LoopFixt
   std::unique_ptr<vault::KeyHolder> keys_;
   std::unique_ptr<vault::ProcessKey> process_key_ = vault::ProcessKey::create(arena).value();
   testing::MemoryLane lane_;
+  std::uint64_t in_log_ = 0;
   std::unique_ptr<store::testing::MemoryStore> store_;
   std::unique_ptr<net::BackgroundThread> thread_;
   std::unique_ptr<StoredRegistry> registry_;
@@ -313,13 +316,25 @@ TEST_F(StoredRegistryTest, HandsEachChangeToTheAuditLogOnce) {
   make_world();
   ASSERT_TRUE(run_until([&] { return registry_->is_idle(); }));
   const std::size_t events = lane_.events().size();
-  EXPECT_EQ(events, 5U);
+  EXPECT_EQ(events, 6U);
   EXPECT_THAT(lane_.events(), Contains(HasSubstr("\"type\":\"credential.secret_set\"")));
-  EXPECT_THAT(lane_.events().front(), HasSubstr("\"actor\":\"admin\""));
+  EXPECT_THAT(lane_.events()[1], HasSubstr("\"actor\":\"admin\""));
   EXPECT_TRUE(disk_->state.outbox.empty());
   restart();
   ASSERT_TRUE(run_until([&] { return registry_->is_idle(); }));
   EXPECT_EQ(lane_.events().size(), events);
+}
+
+TEST_F(StoredRegistryTest, AsksForTheRightAgainWhenAChangeHasItsTurn) {
+  must(list_of(document(R"({"kind":"principal","name":"boss","management":"admin"})")));
+  const auto key = finish(registry_->create_key(kAdmin, {.principal = "boss", .expires = {}, .cidrs = {}}));
+  ASSERT_TRUE(key.has_value());
+  const Actor boss{.principal = "boss", .key_id = key->view.name, .address = "127.0.0.1", .request_id = "r2"};
+  EXPECT_TRUE(finish(registry_->change(boss, list_of(document(kPrincipal)), false)).has_value());
+  must(list_of(verb(Verb::kRevoke, Kind::kApiKey, key->view.name)));
+  const auto late = finish(registry_->change(boss, list_of(document(kUpstream)), false));
+  ASSERT_FALSE(late.has_value());
+  EXPECT_EQ(late.error().code(), Code::kUnauthenticated);
 }
 
 TEST_F(StoredRegistryTest, ChangesNothingWhenTheStoreIsFull) {
@@ -378,6 +393,28 @@ TEST_F(TamperedStore, AnUndoneRevocationIsNamedAndRefused) {
   restart();
   EXPECT_THAT(notices(), Contains(HasSubstr("api_key " + key->view.name)));
   EXPECT_EQ(registry_->world()->policy->find_key(key->view.name), nullptr);
+}
+
+TEST_F(TamperedStore, ADisabledPrincipalDoesNotComeBackWithTheNextApply) {
+  restart();
+  must(list_of(verb(Verb::kDisable, Kind::kPrincipal, "ci")));
+  disk_->state.records.erase({"principal", "ci"});
+  EXPECT_THAT(view(Kind::kPrincipal, "ci"), HasSubstr("was removed"));
+  const auto outcome = change(list_of(document(kPrincipal)));
+  ASSERT_TRUE(outcome.has_value()) << outcome.error().what();
+  EXPECT_THAT(outcome->at(0).warnings, ElementsAre(HasSubstr("stays disabled")));
+  EXPECT_TRUE(
+      registry_->world()->policy->principal(*registry_->world()->policy->find_principal("ci")).disabled);
+}
+
+TEST_F(TamperedStore, ADeletedKeyDoesNotComeBackWhenItsTombstoneIsGone) {
+  restart();
+  const std::string again = R"({"kind":"api_key","name":"7f3k9x2m","principal":"ci","hash":"sha256:)" +
+                            std::string(64, 'a') + "\"}";
+  must(list_of(document(again)));
+  must(list_of(verb(Verb::kDelete, Kind::kApiKey, "7f3k9x2m")));
+  disk_->state.records.erase({"api_key", "7f3k9x2m"});
+  EXPECT_THAT(refusal(list_of(document(again))), HasSubstr("was removed"));
 }
 
 TEST_F(TamperedStore, WhatIsWrittenAnewIsTrustedAgain) {

@@ -34,6 +34,12 @@ std::string origin_of(const crypto::Ed25519PublicKey& key) {
   return "claviger/" + base::format_hex(std::span(digest).first(6));
 }
 
+Result<vault::MasterKey> read_or_make_key(const std::string& path, SecretMemory& memory) {
+  if (::access(path.c_str(), F_OK) != 0) return vault::MasterKey::create_file(path, memory.arena);
+  vault::SecretSources sources(*memory.key);
+  return vault::MasterKey::read("file:" + path, sources, memory.arena);
+}
+
 }  // namespace
 
 std::string audit_directory(const Config& config) { return config.data_dir + "/audit"; }
@@ -41,16 +47,16 @@ std::string audit_directory(const Config& config) { return config.data_dir + "/a
 Result<std::unique_ptr<audit::Signer>> open_file_signer(const Config& config, SecretMemory& memory) {
   CLV_TRY_VOID(make_directory(config.data_dir));
   const std::string path = config.data_dir + "/audit.key";
-  vault::SecretSources sources(*memory.key);
-  const vault::MasterKey key = ::access(path.c_str(), F_OK) == 0
-                                   ? CLV_TRY(vault::MasterKey::read("file:" + path, sources, memory.arena))
-                                   : CLV_TRY(vault::MasterKey::create_file(path, memory.arena));
+  // It has the form of a master key, and its errors speak of one.
+  auto key = read_or_make_key(path, memory);
+  if (!key.has_value()) return key.error().within("audit signing key " + path);
   auto seed = CLV_TRY(base::SecretBytes::allocate(memory.arena, crypto::Ed25519Signer::kSeedSize));
-  crypto::hkdf_sha256(key.reveal(), {}, "claviger side-car audit signing v1", seed.reveal());
+  crypto::hkdf_sha256(key->reveal(), {}, "claviger side-car audit signing v1", seed.reveal());
   return std::make_unique<FileSigner>(CLV_TRY(crypto::Ed25519Signer::create(seed.reveal())));
 }
 
-Result<std::unique_ptr<audit::Log>> open_audit_log(const Config& config, audit::Signer& signer, const Clock& clock) {
+Result<std::unique_ptr<audit::Log>> open_audit_log(const Config& config, audit::Signer& signer,
+                                                   const Clock& clock) {
   CLV_TRY_VOID(make_directory(config.data_dir));
   audit::LogOptions options;
   options.directory = audit_directory(config);

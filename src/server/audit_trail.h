@@ -30,6 +30,7 @@ class VaultSigner final : public audit::Signer {
 // Side-car mode has no vault: a key of its own in DATA_DIR/audit.key (0600), made when it is not there.
 Result<std::unique_ptr<audit::Signer>> open_file_signer(const Config& config, SecretMemory& memory);
 
-Result<std::unique_ptr<audit::Log>> open_audit_log(const Config& config, audit::Signer& signer, const Clock& clock);
+Result<std::unique_ptr<audit::Log>> open_audit_log(const Config& config, audit::Signer& signer,
+                                                   const Clock& clock);
 
 }  // namespace claviger::server

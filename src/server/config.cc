@@ -8,6 +8,8 @@
 #include "base/parse.h"
 #include "server/resource_files.h"
 #include "server/yaml.h"
+#include "store/catalog.h"
+#include "vault/source.h"
 
 namespace claviger::server {
 namespace {
@@ -88,7 +90,8 @@ Result<void> read_gateway(const Document& node, Config& config) {
 
 // RFC 9116 section 2.5.3: an https, mailto or tel URI; one line of printable ASCII.
 Result<std::string> parse_contact(std::string_view text) {
-  const bool has_scheme = text.starts_with("https://") || text.starts_with("mailto:") || text.starts_with("tel:");
+  const bool has_scheme =
+      text.starts_with("https://") || text.starts_with("mailto:") || text.starts_with("tel:");
   const bool printable = std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
   if (has_scheme && printable && text.size() <= 256) return std::string(text);
   return Error(Code::kInvalid, Blame::kOperator, "must be a URI such as mailto:security@example.com");
@@ -108,20 +111,18 @@ Result<void> read_admin(const Document& node, Config& config) {
 }
 
 Result<std::string> parse_store_url(std::string_view url) {
-  constexpr std::string_view kSqlite = "sqlite:";
-  if (url.starts_with(kSqlite) && url.size() > kSqlite.size()) return std::string(url.substr(kSqlite.size()));
-  return Error(Code::kInvalid, Blame::kOperator, "must be sqlite:FILE; there is no other store yet");
+  CLV_TRY_VOID(store::check_url(url));
+  return std::string(url);
 }
 
 Result<void> read_store(const Document& node, Config& config) {
   ObjectReader reader = CLV_TRY(ObjectReader::of(node, "store"));
-  CLV_TRY_VOID(read_with(reader, "url", parse_store_url, config.store_file));
+  CLV_TRY_VOID(read_with(reader, "url", parse_store_url, config.store_url));
   return reader.finish();
 }
 
 Result<std::string> parse_key_source(std::string_view from) {
-  for (const std::string_view scheme : {"file:", "env:"})
-    if (from.starts_with(scheme) && from.size() > scheme.size()) return std::string(from);
+  if (vault::SecretSources::check(from).has_value()) return std::string(from);
   return Error(Code::kInvalid, Blame::kOperator, "must be file:PATH or env:NAME");
 }
 
@@ -174,6 +175,8 @@ Result<void> read_limits(const Document& node, Config& config) {
   CLV_TRY_VOID(read_duration(reader, "idle_timeout", limits.idle_timeout));
   CLV_TRY_VOID(read_duration(reader, "body_idle_timeout", limits.body_idle_timeout));
   config.connections = CLV_TRY(reader.number_or("connections", config.connections, 1, 1'000'000));
+  config.admin_connections =
+      CLV_TRY(reader.number_or("admin_connections", config.admin_connections, 1, 65535));
   config.upstream_connections =
       CLV_TRY(reader.number_or("upstream_connections", config.upstream_connections, 1, 65535));
   CLV_TRY_VOID(read_duration(reader, "upstream_idle", config.upstream_idle));
@@ -203,14 +206,15 @@ Config default_config() {
   return config;
 }
 
-std::string in_data_dir(const Config& config, std::string_view path) {
-  return path.starts_with('/') ? std::string(path) : config.data_dir + "/" + std::string(path);
-}
+std::string store_path(const Config& config) { return store::locate(config.store_url, config.data_dir); }
+
+std::string restored_mark(const Config& config) { return config.data_dir + "/restored"; }
 
 std::string master_key_source(const Config& config) {
   constexpr std::string_view kFile = "file:";
   if (!config.master_key.starts_with(kFile)) return config.master_key;
-  return std::string(kFile) + in_data_dir(config, std::string_view(config.master_key).substr(kFile.size()));
+  const std::string path = config.master_key.substr(kFile.size());
+  return std::string(kFile) + (path.starts_with('/') ? path : config.data_dir + "/" + path);
 }
 
 Result<Config> parse_config(const Document& document) {

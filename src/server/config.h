@@ -45,12 +45,13 @@ struct Config {
   policy::Rate admin_rate{100, std::chrono::seconds(60)};  // of management calls, for each address
   std::string security_contact;  // a URI for /.well-known/security.txt
 
-  std::string store_file = "claviger.db";       // `store.url` behind "sqlite:"; relative to data_dir
-  std::string master_key = "file:master.key";   // file: (relative to data_dir) or env:
+  std::string store_url = "sqlite:claviger.db";  // store/catalog.h; relative to data_dir
+  std::string master_key = "file:master.key";    // file: (relative to data_dir) or env:
   AuditConfig audit;
 
   http::ServerLimits limits;
   std::size_t connections = 16384;           // open at once, over all workers
+  std::size_t admin_connections = 256;       // of the admin listener
   std::size_t upstream_connections = 256;    // for each worker and upstream
   std::chrono::milliseconds upstream_idle{std::chrono::seconds(50)};
   policy::Rate unauthenticated{6000, std::chrono::seconds(60)};
@@ -62,10 +63,11 @@ struct Config {
 
 // What runs when there is no file.
 Config default_config();
-// `path` as it is meant: relative ones lie in the data directory.
-std::string in_data_dir(const Config& config, std::string_view path);
-// `config.master_key` with its path resolved.
+// What the configuration names, with relative paths resolved: they lie in the data directory.
+std::string store_path(const Config& config);
 std::string master_key_source(const Config& config);
+// A file that `claviger restore` leaves for the next start: an older store is meant.
+std::string restored_mark(const Config& config);
 // kInvalid, "<file>:<line>: <what>".
 Result<Config> read_config(const std::string& file);
 Result<Config> parse_config(const base::Document& document);

@@ -26,8 +26,11 @@ TEST(Config, ReadsEveryKey) {
   const auto config = parse(R"(
 data_dir: /tmp/d
 gateway: { listen: "[::1]:1", tls: { cert: /dev/null, key: /dev/zero }, workers: 3 }
-admin: { listen: "127.0.0.1:2", tls: off }
-limits: { head: 8KiB, body: 10MiB, headers: 50, connections: 7, head_timeout: 5s, idle_timeout: 6s, body_idle_timeout: 7s,
+admin: { listen: "127.0.0.1:2", tls: off, rate: 7/s, security_contact: "mailto:security@example.com" }
+store: { url: "sqlite:sub/s.db" }
+master_key: { from: "env:FAKE_MASTER_KEY" }
+audit: { durability: group, window: 50ms, lane_timeout: 2s, lane: 1MiB }
+limits: { head: 8KiB, body: 10MiB, headers: 50, connections: 7, admin_connections: 5, head_timeout: 5s, idle_timeout: 6s, body_idle_timeout: 7s,
           upstream_idle: 8s, upstream_connections: 9, unauthenticated: 10/min }
 log: { level: debug, access: "file:/tmp/a.log" }
 drain_timeout: 3s
@@ -37,10 +40,21 @@ drain_timeout: 3s
   EXPECT_EQ(config->gateway.tls.certificate, "/dev/null");
   EXPECT_EQ(config->workers, 3U);
   EXPECT_TRUE(config->admin->tls.off);
+  EXPECT_EQ(config->admin_rate.calls, 7U);
+  EXPECT_EQ(config->admin_rate.window, std::chrono::seconds(1));
+  EXPECT_EQ(config->security_contact, "mailto:security@example.com");
+  EXPECT_EQ(config->store_url, "sqlite:sub/s.db");
+  EXPECT_EQ(store_path(*config), "/tmp/d/sub/s.db");
+  EXPECT_EQ(config->master_key, "env:FAKE_MASTER_KEY");
+  EXPECT_FALSE(config->audit.off);
+  EXPECT_EQ(config->audit.window, std::chrono::milliseconds(50));
+  EXPECT_EQ(config->audit.lane_timeout, std::chrono::seconds(2));
+  EXPECT_EQ(config->audit.lane_bytes, 1U << 20);
   EXPECT_EQ(config->limits.head.bytes, 8192U);
   EXPECT_EQ(config->limits.body, 10U << 20);
   EXPECT_EQ(config->limits.head.fields, 50U);
   EXPECT_EQ(config->connections, 7U);
+  EXPECT_EQ(config->admin_connections, 5U);
   EXPECT_EQ(config->limits.head_timeout, std::chrono::seconds(5));
   EXPECT_EQ(config->upstream_connections, 9U);
   EXPECT_EQ(config->unauthenticated.calls, 10U);
@@ -54,6 +68,25 @@ TEST(Config, TheAdminListenerTakesTheGatewaysCertificateUnlessItHasItsOwn) {
   EXPECT_TRUE(parse("gateway: { tls: off }")->admin->tls.off);
   EXPECT_FALSE(parse("admin: { listen: \"off\" }")->admin.has_value());
   EXPECT_FALSE(parse("admin: { listen: off }")->admin.has_value());
+}
+
+TEST(Config, RelativePathsLieInTheDataDirectory) {
+  const auto relative = parse("data_dir: /d");
+  EXPECT_EQ(store_path(*relative), "/d/claviger.db");
+  EXPECT_EQ(master_key_source(*relative), "file:/d/master.key");
+  const auto given =
+      parse("{data_dir: /d, store: {url: 'sqlite:/s/x.db'}, master_key: {from: 'file:/k/m.key'}}");
+  EXPECT_EQ(store_path(*given), "/s/x.db");
+  EXPECT_EQ(master_key_source(*given), "file:/k/m.key");
+  EXPECT_EQ(master_key_source(*parse("{data_dir: /d, master_key: {from: 'file:keys/m.key'}}")),
+            "file:/d/keys/m.key");
+  EXPECT_EQ(master_key_source(*parse("master_key: {from: 'env:FAKE_KEY'}")), "env:FAKE_KEY");
+}
+
+TEST(Config, TheAuditLogIsOnUnlessItIsSaidToBeOff) {
+  EXPECT_FALSE(parse("{}")->audit.off);
+  EXPECT_FALSE(parse("audit: {}")->audit.off);
+  EXPECT_TRUE(parse("audit: off")->audit.off);
 }
 
 TEST(Config, PlaintextBeyondLoopbackMustBeSaid) {
@@ -93,7 +126,24 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"limits: { unauthenticated: lots }", "unauthenticated"},
         Bad{"limits: { connections: -1 }", "connections"}, Bad{"log: { level: loud }", "level"},
         Bad{"log: { access: /tmp/x }", "file:PATH"}, Bad{"drain_timeout: soon", "drain_timeout"},
-        Bad{"[1, 2]", "configuration"}, Bad{"gateway: 3", "gateway"}));
+        Bad{"store: sqlite", "store"},
+        Bad{"store:\n  url: /var/lib/s.db", "c.yaml:2: url: must be sqlite:FILE"},
+        Bad{"store: { url: \"sqlite:\" }", "url"}, Bad{"store: { url: \"postgres://db/x\" }", "sqlite:FILE"},
+        Bad{"store: { path: x }", "path"},
+        Bad{"master_key:\n  from: fake-key", "c.yaml:2: from: must be file:PATH or env:NAME"},
+        Bad{"master_key: { from: \"env:1BAD\" }", "env:NAME"},
+        Bad{"master_key: { from: \"env:\" }", "env:NAME"},
+        Bad{"master_key: { from: \"file:\" }", "file:PATH"},
+        Bad{"audit: { durability: strict }", "durability: must be group"}, Bad{"audit: yes", "audit"},
+        Bad{"audit: { window: 0ms }", "window"}, Bad{"audit: { window: fast }", "window"},
+        Bad{"audit: { lane_timeout: 25h }", "lane_timeout"},
+        Bad{"audit: { lane: 1KiB }", "from 64KiB to 1GiB"},
+        Bad{"audit: { lane: 2GiB }", "from 64KiB to 1GiB"}, Bad{"audit: { retention: 30d }", "retention"},
+        Bad{"audit: { sinks: [] }", "sinks"}, Bad{"admin: { rate: often }", "rate"},
+        Bad{"admin: { security_contact: me@example.com }", "security_contact"},
+        Bad{"admin: { security_contact: \"https://a b\" }", "security_contact"},
+        Bad{"limits: { admin_connections: 0 }", "admin_connections"}, Bad{"[1, 2]", "configuration"},
+        Bad{"gateway: 3", "gateway"}));
 
 }  // namespace
 }  // namespace claviger::server

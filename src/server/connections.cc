@@ -3,8 +3,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
-#include <vector>
 
 namespace claviger::server {
 
@@ -24,8 +24,19 @@ Result<void> Connections::listen(int listening_fd, std::shared_ptr<const net::Se
   return ok();
 }
 
+// True when an idle connection was ended in favour of a new one.
+bool Connections::make_room() noexcept {
+  if (!options_.evicts_idle) return false;
+  const auto idle =
+      std::ranges::find_if(connections_, [](const auto& each) { return each.second->is_idle(); });
+  if (idle == connections_.end()) return false;
+  idle->second->stop_when_idle();
+  return true;
+}
+
 void Connections::on_accept(int fd, const net::Endpoint& peer) {
-  if (options_.open_in_process.fetch_add(1, std::memory_order_relaxed) >= options_.most_in_process) {
+  if (options_.open_in_process.fetch_add(1, std::memory_order_relaxed) >= options_.most_in_process &&
+      !make_room()) {
     options_.open_in_process.fetch_sub(1, std::memory_order_relaxed);
     metrics_.add(Counter::kConnectionsRefused);
     ::close(fd);
@@ -48,10 +59,11 @@ net::Task<void> Connections::serve(int fd, net::Endpoint peer) {
   auto stream = co_await open_stream(fd);
   if (stream.has_value()) {
     http::ServerConnection connection(*std::move(stream), peer, buffers_, options_.limits, metrics_);
-    connections_.insert(&connection);
+    const std::uint64_t number = ++last_;
+    connections_.emplace(number, &connection);
     if (draining_) connection.stop_when_idle();
     co_await http::serve(connection, door_);
-    connections_.erase(&connection);
+    connections_.erase(number);
   }
   closed();
 }
@@ -69,14 +81,14 @@ void Connections::drain(std::function<void()> drained) {
   if (open_ == 0) return drained();
   drained_ = std::move(drained);
   // A copy: stopping an idle connection ends it here and now.
-  const std::vector<http::ServerConnection*> all(connections_.begin(), connections_.end());
-  for (http::ServerConnection* connection : all) connection->stop_when_idle();
+  const auto all = connections_;
+  for (const auto& [number, connection] : all) connection->stop_when_idle();
 }
 
 void Connections::cancel_all() noexcept {
-  const std::vector<http::ServerConnection*> all(connections_.begin(), connections_.end());
-  for (http::ServerConnection* connection : all)
-    if (connections_.contains(connection)) connection->cancel();
+  const auto all = connections_;
+  for (const auto& [number, connection] : all)
+    if (connections_.contains(number)) connection->cancel();
 }
 
 }  // namespace claviger::server

@@ -3,8 +3,8 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
-#include <unordered_set>
 
 #include "http/serve.h"
 #include "net/buffer.h"
@@ -23,6 +23,8 @@ class Connections {
     const http::ServerLimits& limits;
     std::atomic<std::size_t>& open_in_process;  // shared by all loops
     std::size_t most_in_process;
+    // When all are taken, the oldest that is idle makes room: strangers who only hold connections open lock nobody out.
+    bool evicts_idle = false;
   };
   Connections(net::Loop& loop, net::BufferPool& buffers, telemetry::WorkerMetrics& metrics,
               http::Handler& door, Options options);
@@ -52,7 +54,9 @@ class Connections {
   Options options_;
   std::unique_ptr<net::Acceptor> acceptor_;
   std::shared_ptr<const net::ServerTls> tls_;
-  std::unordered_set<http::ServerConnection*> connections_;
+  bool make_room() noexcept;
+  std::map<std::uint64_t, http::ServerConnection*> connections_;  // in the order they came
+  std::uint64_t last_ = 0;
   std::size_t open_ = 0;  // those that still shake hands included
   bool draining_ = false;
   std::function<void()> drained_;

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/file.h"
 #include "base/secret_arena.h"
 #include "net/local_ca.h"
 
@@ -50,38 +51,21 @@ Error write_error(const std::string& path, int reason) {
   return Error::from_errno(Code::kInvalid, Blame::kOperator, "writing " + path, reason);
 }
 
-// The name is durable only when the directory is.
-Result<void> sync_directory_of(const std::string& path) {
-  const std::string directory = fs::path(path).parent_path().string();
-  const int fd = ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const bool synced = fd >= 0 && ::fsync(fd) == 0;
-  const int reason = errno;
-  if (fd >= 0) ::close(fd);
-  return synced ? ok() : write_error(directory, reason);
-}
-
 }  // namespace
 
 Result<void> write_file(const std::string& path, std::string_view text, unsigned mode) {
   const std::string fresh = path + ".new";
   ::unlink(fresh.c_str());
-  const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
-  if (fd < 0) return write_error(path, errno);
-  bool written = true;
-  while (written && !text.empty()) {
-    const ssize_t put = ::write(fd, text.data(), text.size());
-    written = put > 0;
-    if (written) text.remove_prefix(static_cast<std::size_t>(put));
-  }
-  written = written && ::fsync(fd) == 0;
-  const int reason = errno;
-  ::close(fd);
-  if (!written || ::rename(fresh.c_str(), path.c_str()) != 0) {
-    const int why = written ? errno : reason;
+  const base::Descriptor file(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+  if (!file.is_open()) return write_error(path, errno);
+  if (!base::write_all(file.number(), text) || ::fsync(file.number()) != 0 ||
+      ::rename(fresh.c_str(), path.c_str()) != 0) {
+    const int reason = errno;
     ::unlink(fresh.c_str());
-    return write_error(path, why);
+    return write_error(path, reason);
   }
-  return sync_directory_of(path);
+  if (!base::sync_directory_of(path)) return write_error(base::directory_of(path), errno);
+  return ok();
 }
 
 Result<CertificateFiles> ensure_certificate(const std::string& data_dir, const net::Endpoint& listen) {

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "base/file_trust.h"
 #include "base/parse.h"
 
 namespace claviger::server {
@@ -45,32 +46,25 @@ void write_pid(int fd) {
 }  // namespace
 
 Result<DataDirLock> DataDirLock::take(const std::string& data_dir) {
+  // Whoever may write the directory may put another store in place of this one, whatever the files' own modes.
+  const base::Descriptor directory(data_dir, O_RDONLY | O_DIRECTORY);
+  if (!directory.is_open()) return lock_error(data_dir, errno);
+  CLV_TRY_VOID(base::check_not_writable_by_others(directory.number(), data_dir));
   const std::string path = data_dir + "/lock";
   // Not blocking: where a FIFO lies, opening it must not wait for its other end.
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
-  if (fd < 0) return lock_error(path, errno);
-  DataDirLock lock(fd);
+  base::Descriptor file(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0600);
+  if (!file.is_open()) return lock_error(path, errno);
+  const int fd = file.number();
   struct stat status{};
   if (::fstat(fd, &status) != 0) return lock_error(path, errno);
-  if (!S_ISREG(status.st_mode))
+  if (!S_ISREG(status.st_mode) || status.st_nlink != 1)
     return Error::formatted(Code::kInvalid, Blame::kOperator, path + " is not a plain file: remove it");
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) return in_use(data_dir, holder(fd));
     return lock_error(path, errno);
   }
   write_pid(fd);
-  return lock;
-}
-
-DataDirLock::DataDirLock(DataDirLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-
-DataDirLock& DataDirLock::operator=(DataDirLock&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-
-DataDirLock::~DataDirLock() {
-  if (fd_ >= 0) ::close(fd_);
+  return DataDirLock(std::move(file));
 }
 
 }  // namespace claviger::server

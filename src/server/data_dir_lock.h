@@ -2,7 +2,9 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
+#include "base/file.h"
 #include "base/result.h"
 
 namespace claviger::server {
@@ -18,13 +20,9 @@ class DataDirLock {
   // be written, or `lock` is not a plain file.
   static Result<DataDirLock> take(const std::string& data_dir);
 
-  DataDirLock(DataDirLock&& other) noexcept;
-  DataDirLock& operator=(DataDirLock&& other) noexcept;
-  ~DataDirLock();
-
  private:
-  explicit DataDirLock(int fd) noexcept : fd_(fd) {}
-  int fd_;
+  explicit DataDirLock(base::Descriptor file) noexcept : file_(std::move(file)) {}
+  base::Descriptor file_;
 };
 
 }  // namespace claviger::server

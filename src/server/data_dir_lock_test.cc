@@ -120,7 +120,7 @@ TEST_F(DataDirLockTest, DoesNotFollowALinkOrWaitForAPipe) {
 TEST_F(DataDirLockTest, SaysSoWhenThereIsNoSuchDirectory) {
   const auto refused = DataDirLock::take(path + "/none");
   ASSERT_FALSE(refused.has_value());
-  EXPECT_EQ(refused.error().what(), "locking " + path + "/none/lock: No such file or directory");
+  EXPECT_EQ(refused.error().what(), "locking " + path + "/none: No such file or directory");
 }
 
 }  // namespace

@@ -81,14 +81,16 @@ Result<std::unique_ptr<Demo>> Demo::create(net::Loop& control) {
 
 net::Task<Result<base::SecretBytes>> Demo::set_up(registry::Registry& registry, SecretMemory& memory) {
   std::vector<registry::Change> resources;
-  for (const std::string& text : {
-           R"({"kind":"upstream","name":"echo","mount":"/echo","base_url":"http://127.0.0.1:)" + std::to_string(port_) +
-               R"(","auth":{"kind":"bearer"},"allow_plaintext":true,"allow_private_addresses":["127.0.0.1/32"]})",
-           std::string(R"({"kind":"credential","name":"echo-credential","upstream":"echo"})"),
-           std::string(R"({"kind":"principal","name":"demo","type":"user"})"),
-           std::string(R"({"kind":"grant","name":"demo-echo","principal":"demo","upstream":"echo",)"
-                       R"("methods":["GET","POST"],"paths":["/**"],"rate":"600/min"})"),
-       }) {
+  for (
+      const std::string& text : {
+          R"({"kind":"upstream","name":"echo","mount":"/echo","base_url":"http://127.0.0.1:)" +
+              std::to_string(port_) +
+              R"(","auth":{"kind":"bearer"},"allow_plaintext":true,"allow_private_addresses":["127.0.0.1/32"]})",
+          std::string(R"({"kind":"credential","name":"echo-credential","upstream":"echo"})"),
+          std::string(R"({"kind":"principal","name":"demo","type":"user"})"),
+          std::string(R"({"kind":"grant","name":"demo-echo","principal":"demo","upstream":"echo",)"
+                      R"("methods":["GET","POST"],"paths":["/**"],"rate":"600/min"})"),
+      }) {
     registry::Change& change = resources.emplace_back();
     change.document = CLV_CO_TRY(base::parse_json(text, "demo"));
     const auto resource = CLV_CO_TRY(policy::read_resource(change.document));
@@ -101,11 +103,13 @@ net::Task<Result<base::SecretBytes>> Demo::set_up(registry::Registry& registry, 
   secret[0].verb = registry::Verb::kSetSecret;
   secret[0].kind = policy::Kind::kCredential;
   secret[0].name = "echo-credential";
-  secret[0].secret = CLV_CO_TRY(base::SecretBytes::copy_of(memory.arena, std::as_bytes(std::span(kCredential))));
+  secret[0].secret =
+      CLV_CO_TRY(base::SecretBytes::copy_of(memory.arena, std::as_bytes(std::span(kCredential))));
   CLV_CO_TRY(co_await registry.change(kDemo, std::move(secret), false));
 
   CLV_CO_TRY_VOID(co_await revoke_old_keys(registry));
-  auto key = CLV_CO_TRY(co_await registry.create_key(kDemo, {.principal = "demo", .expires = {}, .cidrs = {}}));
+  auto key =
+      CLV_CO_TRY(co_await registry.create_key(kDemo, {.principal = "demo", .expires = {}, .cidrs = {}}));
   co_return std::move(key.text);
 }
 

@@ -9,7 +9,7 @@
 #include "registry/stored_registry.h"
 #include "server/data_dir.h"
 #include "server/data_dir_lock.h"
-#include "store/sqlite/sqlite_store.h"
+#include "store/catalog.h"
 #include "vault/master_key.h"
 #include "vault/source.h"
 
@@ -40,23 +40,25 @@ store::Record record_of(std::string_view kind, std::string_view name, std::strin
   return record;
 }
 
-Result<std::unique_ptr<store::Store>> make_database(const std::string& file) {
-  auto store = CLV_TRY(store::open_sqlite(file, {.create = true}));
+Result<std::unique_ptr<store::Store>> make_database(const Config& config) {
+  auto store = CLV_TRY(store::open(config.store_url, config.data_dir, {.create = true}));
   if (CLV_TRY(store->head()) != 0)
-    return Error::formatted(Code::kConflict, Blame::kOperator,
-                            file + " is there already: this gateway is initialised. Start it with `claviger serve`, or "
-                                   "choose another --data-dir");
+    return Error::formatted(
+        Code::kConflict, Blame::kOperator,
+        store_path(config) +
+            " is there already: this gateway is initialised. Start it with `claviger serve`, or "
+            "choose another --data-dir");
   return store;
 }
 
 }  // namespace
 
-bool is_initialised(const Config& config) { return exists(in_data_dir(config, config.store_file)); }
+bool is_initialised(const Config& config) { return exists(store_path(config)); }
 
 Result<Initialised> initialise(const Config& config, SecretMemory& memory, const Clock& clock) {
   CLV_TRY_VOID(make_directory(config.data_dir));
   const DataDirLock lock = CLV_TRY(DataDirLock::take(config.data_dir));
-  const auto store = CLV_TRY(make_database(in_data_dir(config, config.store_file)));
+  const auto store = CLV_TRY(make_database(config));
   auto master = CLV_TRY(make_master_key(config, memory));
   const CertificateFiles files = CLV_TRY(ensure_certificate(config.data_dir, config.gateway.listen));
   Initialised made{.master_key = master_key_source(config),
@@ -68,12 +70,16 @@ Result<Initialised> initialise(const Config& config, SecretMemory& memory, const
   const WallTime now = clock.wall();
   std::vector<store::Record> records;
   records.push_back(record_of("principal", kAdmin, R"({"management":"admin","type":"user"})", now));
-  records.push_back(record_of("api_key", key.id,
-                              R"({"hash":")" + identity::format_key_hash(key.hash) + R"(","principal":"admin"})", now));
+  records.push_back(
+      record_of("api_key", key.id,
+                R"({"hash":")" + identity::format_key_hash(key.hash) + R"(","principal":"admin"})", now));
   std::vector<std::string> events;
-  events.push_back(
-      audit::Event(now, "gateway.initialised").add("master_key_id", master.id()).add("api_key", key.id).text());
-  CLV_TRY_VOID(registry::make_store(*store, std::move(master), memory.arena, std::move(records), std::move(events)));
+  events.push_back(audit::Event(now, "gateway.initialised")
+                       .add("master_key_id", master.id())
+                       .add("api_key", key.id)
+                       .text());
+  CLV_TRY_VOID(
+      registry::make_store(*store, std::move(master), memory.arena, std::move(records), std::move(events)));
   return made;
 }
 

@@ -1,23 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/managed.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <tuple>
+
 #include "audit/event.h"
+#include "base/file.h"
+#include "registry/outbox_event.h"
 #include "server/initialise.h"
-#include "store/sqlite/sqlite_store.h"
+#include "store/catalog.h"
 #include "vault/source.h"
 
 namespace claviger::server {
 namespace {
 
-// Left by `claviger restore`: an older store is meant.
-std::string restored_mark(const Config& config) { return config.data_dir + "/restored"; }
+// "Not there" is an answer; that it cannot be told is none.
+Result<bool> has_mark(const std::string& mark) {
+  struct stat status{};
+  if (::lstat(mark.c_str(), &status) == 0) return true;
+  if (errno == ENOENT) return false;
+  return Error::from_errno(Code::kInvalid, Blame::kOperator, "looking for " + mark, errno);
+}
 
 }  // namespace
 
-Managed::Managed(DataDirLock lock, std::unique_ptr<store::Store> store, std::unique_ptr<vault::KeyHolder> keys,
-                 net::Loop& control)
+Managed::Managed(DataDirLock lock, std::unique_ptr<store::Store> store,
+                 std::unique_ptr<vault::KeyHolder> keys, net::Loop& control)
     : lock_(std::move(lock)),
       store_(std::move(store)),
       keys_(std::move(keys)),
@@ -25,18 +36,19 @@ Managed::Managed(DataDirLock lock, std::unique_ptr<store::Store> store, std::uni
       control_(control),
       store_thread_(std::make_unique<net::BackgroundThread>(control, "clv-store")) {}
 
-Result<std::unique_ptr<Managed>> Managed::open(const Config& config, net::Loop& control, SecretMemory& memory) {
+Result<std::unique_ptr<Managed>> Managed::open(const Config& config, net::Loop& control,
+                                               SecretMemory& memory) {
   if (!is_initialised(config))
     return Error::formatted(Code::kNotFound, Blame::kOperator,
-                            "there is no store at " + in_data_dir(config, config.store_file) +
+                            "there is no store at " + store_path(config) +
                                 ": run `claviger init --data-dir " + config.data_dir +
                                 "` first, or serve from YAML files with --resources DIR");
   DataDirLock lock = CLV_TRY(DataDirLock::take(config.data_dir));
-  auto store = CLV_TRY(store::open_sqlite(in_data_dir(config, config.store_file), {.create = false}));
+  auto store = CLV_TRY(store::open(config.store_url, config.data_dir, {.create = false}));
   const auto keyring = CLV_TRY(store->find_meta(registry::kKeyringMeta));
   if (!keyring)
     return Error::formatted(Code::kInvalid, Blame::kOperator,
-                            "the store at " + in_data_dir(config, config.store_file) +
+                            "the store at " + store_path(config) +
                                 " has no keys yet: `claviger init` was interrupted; run it again");
   vault::SecretSources sources(*memory.key);
   auto master = CLV_TRY(vault::MasterKey::read(master_key_source(config), sources, memory.arena));
@@ -45,50 +57,54 @@ Result<std::unique_ptr<Managed>> Managed::open(const Config& config, net::Loop& 
 }
 
 // The log knows how far management had come. A store that knows less was rolled back.
-Result<void> Managed::check_against_log(const Config& config, audit::Log& log, audit::Lane& lane) {
-  const std::uint64_t in_log = log.last_outbox();
-  const std::uint64_t in_store = CLV_TRY(store_->last_outbox());
+Result<std::uint64_t> Managed::check_against_log(const Config& config, audit::Log& log, audit::Lane& lane) {
+  using registry::EventNumber;
+  const EventNumber in_log = EventNumber::of(log.last_outbox());
+  const EventNumber in_store{.era = CLV_TRY(registry::read_era(*keys_, *store_)),
+                             .revision = CLV_TRY(store_->head())};
   const std::string mark = restored_mark(config);
-  const bool is_restored = ::access(mark.c_str(), F_OK) == 0;
-  if (in_store < in_log && !is_restored)
+  const bool is_restored = CLV_TRY(has_mark(mark));
+  const bool is_older = std::tie(in_store.era, in_store.revision) < std::tie(in_log.era, in_log.revision);
+  if (is_older && !is_restored)
     return Error::formatted(
         Code::kInvalid, Blame::kOperator,
-        "the store is older than the audit log (the log has change " + std::to_string(in_log) + ", the store only " +
-            std::to_string(in_store) + "): somebody put an old copy back. If that was you, do it with `claviger restore`");
+        "the store is older than the audit log (the log knows of revision " +
+            std::to_string(in_log.revision) + ", the store is at " + std::to_string(in_store.revision) +
+            "): somebody put an old copy back. If that was you, do it with `claviger restore`");
+  if (is_older) CLV_TRY_VOID(registry::begin_era(*store_, *keys_, in_log.value(), control_.clock().wall()));
   if (is_restored) {
-    lane.append(audit::Event(control_.clock().wall(), "store.restored").add("log_at", in_log).add("store_at", in_store).text());
-    operator_log_->warning("store_restored", {{"log_at", in_log}, {"store_at", in_store}});
+    operator_log_->warning("store_restored", {{"log_at", in_log.revision}, {"store_at", in_store.revision}});
+    if (::unlink(mark.c_str()) != 0 || !base::sync_directory_of(mark))
+      return Error::from_errno(Code::kInvalid, Blame::kOperator, "removing " + mark, errno);
   }
-  // What left the outbox was in the log, synced. A log that does not have it is not the one it was.
+  return in_log.value() == 0 ? note_new_log(in_store, lane) : in_log.value();
+}
+
+// A log without a single change is right before the first change alone. Otherwise it was taken away, and goes on from where
+// the store is.
+Result<std::uint64_t> Managed::note_new_log(const registry::EventNumber& in_store, audit::Lane& lane) {
+  using registry::EventNumber;
   const auto waiting = CLV_TRY(store_->outbox(1));
-  const std::uint64_t handed_over = waiting.empty() ? in_store : waiting.front().number - 1;
-  if (in_log < handed_over && !is_restored) {
-    lane.append(audit::Event(control_.clock().wall(), "audit.begun_anew")
-                    .add("log_at", in_log)
-                    .add("store_at", handed_over)
-                    .text());
-    operator_log_->warning("audit_log_begun_anew",
-                           {{"log_at", in_log},
-                            {"store_at", handed_over},
-                            {"detail", "events that were in the audit log are not there any more"}});
-  }
-  if (in_store < in_log) CLV_TRY_VOID(store_->number_outbox_above(in_log));
-  if (is_restored) ::unlink(mark.c_str());
-  return ok();
+  const auto first = waiting.empty() ? std::nullopt : registry::open_event(*keys_, waiting.front().event);
+  if (first && first->number == EventNumber{.revision = 1}.value()) return std::uint64_t{0};
+  const std::uint64_t goes_on_from = first ? first->number - 1 : in_store.value();
+  lane.append(
+      audit::Event(control_.clock().wall(), "audit.begun_anew").add("store_at", in_store.revision).text(),
+      goes_on_from);
+  operator_log_->warning(
+      "audit_log_begun_anew",
+      {{"store_at", in_store.revision}, {"detail", "the audit log that was here is not there any more"}});
+  return goes_on_from;
 }
 
-void Managed::make_registry(audit::Log& log, audit::Lane& lane, vault::ProcessKey& process_key, const Clock& clock,
-                            telemetry::Log& operator_log) {
+Result<void> Managed::make_registry(const Config& config, audit::Log& log, audit::Lane& lane,
+                                    vault::ProcessKey& process_key, const Clock& clock,
+                                    telemetry::Log& operator_log) {
   operator_log_ = &operator_log;
-  registry_ = std::make_unique<registry::StoredRegistry>(
-      registry::RegistryParts{control_, *store_thread_, *store_, *keys_, process_key, clock, operator_log, lane,
-                              log.last_outbox()});
-}
-
-Result<void> Managed::load(const Config& config, audit::Log& log, audit::Lane& lane,
-                           gateway::WorldSettings settings) {
-  CLV_TRY_VOID(check_against_log(config, log, lane));
-  return registry_->load(std::move(settings));
+  const std::uint64_t in_log = CLV_TRY(check_against_log(config, log, lane));
+  registry_ = std::make_unique<registry::StoredRegistry>(registry::RegistryParts{
+      control_, *store_thread_, *store_, *keys_, process_key, clock, operator_log, lane, in_log});
+  return ok();
 }
 
 }  // namespace claviger::server

@@ -24,16 +24,17 @@ namespace claviger::server {
 class Managed {
  public:
   // Takes the data directory, opens the store and its keys. kInvalid for the wrong master key, naming both ids.
-  static Result<std::unique_ptr<Managed>> open(const Config& config, net::Loop& control, SecretMemory& memory);
+  static Result<std::unique_ptr<Managed>> open(const Config& config, net::Loop& control,
+                                               SecretMemory& memory);
 
   audit::Signer& signer() noexcept { return signer_; }
   std::string_view master_key_id() const noexcept { return keys_->master_key_id(); }
 
-  // Before load(). `lane` is the control thread's.
-  void make_registry(audit::Log& log, audit::Lane& lane, vault::ProcessKey& process_key, const Clock& clock,
-                     telemetry::Log& operator_log);
-  // Compares store and log, and loads all records.
-  Result<void> load(const Config& config, audit::Log& log, audit::Lane& lane, gateway::WorldSettings settings);
+  // Compares store and log, and makes the registry, which load()s later. `lane` is the control thread's. kInvalid when the store is
+  // older than the log, and nobody said that it should be.
+  Result<void> make_registry(const Config& config, audit::Log& log, audit::Lane& lane,
+                             vault::ProcessKey& process_key, const Clock& clock,
+                             telemetry::Log& operator_log);
   registry::StoredRegistry& registry() noexcept { return *registry_; }
   store::Store& store() noexcept { return *store_; }
   net::BackgroundThread& store_thread() noexcept { return *store_thread_; }
@@ -41,7 +42,9 @@ class Managed {
  private:
   Managed(DataDirLock lock, std::unique_ptr<store::Store> store, std::unique_ptr<vault::KeyHolder> keys,
           net::Loop& control);
-  Result<void> check_against_log(const Config& config, audit::Log& log, audit::Lane& lane);
+  // The number of the last event that the log has, or has to go on from.
+  Result<std::uint64_t> check_against_log(const Config& config, audit::Log& log, audit::Lane& lane);
+  Result<std::uint64_t> note_new_log(const registry::EventNumber& in_store, audit::Lane& lane);
 
   DataDirLock lock_;
   std::unique_ptr<store::Store> store_;

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/file.h"
 #include "base/file_trust.h"
 #include "server/yaml.h"
 
@@ -82,12 +83,9 @@ Result<std::vector<std::string>> list_files(const std::string& directory) {
 }  // namespace
 
 Result<std::string> read_text_file(const std::string& path, std::size_t max) {
-  const int fd =
-      ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);  // a FIFO must not hang us
-  if (fd < 0) return from_errno(path, errno);
-  Result<std::string> text = read_all(fd, path, max);
-  ::close(fd);
-  return text;
+  const base::Descriptor file(path, O_RDONLY | O_NONBLOCK);  // a FIFO must not hang us
+  if (!file.is_open()) return from_errno(path, errno);
+  return read_all(file.number(), path, max);
 }
 
 Result<policy::Resources> read_resources(const std::string& directory) {

@@ -2,17 +2,15 @@
 #include "server/server.h"
 
 #include <pthread.h>
-#include <signal.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <thread>
 
-#include "audit/reader.h"
 #include "crypto/openssl_memory.h"
+#include "gateway/destination.h"
 #include "gateway/source_secrets.h"
+#include "server/admin_wiring.h"
 #include "server/data_dir.h"
 #include "server/resource_files.h"
 #include "server/version.h"
@@ -20,49 +18,15 @@
 namespace claviger::server {
 namespace {
 
-constexpr std::size_t kMostAdminConnections = 256;
 constexpr auto kHousekeeping = std::chrono::seconds(1);
 constexpr auto kMostRecording = std::chrono::seconds(2);
 constexpr auto kSweep = std::chrono::hours(1);  // of quotas' windows that are over
-constexpr auto kMostAdoption = std::chrono::seconds(5);
-
-Result<int> open_signals() {
-  sigset_t wanted;
-  sigemptyset(&wanted);
-  for (const int each : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&wanted, each);
-  pthread_sigmask(SIG_BLOCK, &wanted, nullptr);
-  const int fd = ::signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC);
-  if (fd < 0) return Error::from_errno(Code::kIo, Blame::kOperator, "waiting for signals", errno);
-  return fd;
-}
 
 unsigned worker_count(const Config& config) {
   return config.workers != 0 ? config.workers : std::max(1U, std::thread::hardware_concurrency());
 }
 
 }  // namespace
-
-// Signals as events: nothing runs in a handler.
-class Server::Signals final : public net::EventHandler {
- public:
-  Signals(Server& server, int fd) noexcept : server_(server), fd_(fd) {}
-  ~Signals() override {
-    server_.control_.remove(fd_);
-    ::close(fd_);
-  }
-  void on_events(net::Events) noexcept override {
-    signalfd_siginfo info{};
-    while (::read(fd_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-      if (info.ssi_signo == SIGHUP) server_.reload();
-      else server_.shut_down();
-    }
-  }
-  int fd() const noexcept { return fd_; }
-
- private:
-  Server& server_;
-  int fd_;
-};
 
 // --- Start ---------------------------------------------------------------------------------------
 
@@ -87,10 +51,12 @@ Server::Server(net::Loop& control, ServerOptions options, SecretMemory& memory, 
       clock_watch_(clock,
                    [this](std::chrono::milliseconds step) {
                      log_.warning("clock_stepped", {{"step_ms", step.count()}});
-                     record(audit::Event(clock_.wall(), "clock.stepped").add("step", std::to_string(step.count()) + "ms"));
+                     record(audit::Event(clock_.wall(), "clock.stepped")
+                                .add("step", std::to_string(step.count()) + "ms"));
                    }),
       drain_timer_(control),
-      housekeeping_(control) {}
+      housekeeping_(control),
+      publications_(clock) {}
 
 Server::~Server() {
   workers_.clear();
@@ -101,13 +67,15 @@ Result<std::unique_ptr<Server>> Server::create(net::Loop& control, ServerOptions
                                                SecretMemory& memory, const Clock& clock,
                                                telemetry::Log& log) {
   // Before any thread is started, so that all of them leave these signals to the control thread.
-  const int signal_fd = CLV_TRY(open_signals());
-  if (options.config.access_log.empty()) options.config.access_log = options.resources_dir.empty() ? "off" : "stdout";
+  auto signals = CLV_TRY(Signals::block(control));
+  if (options.config.access_log.empty())
+    options.config.access_log = options.resources_dir.empty() ? "off" : "stdout";
   auto access_log = CLV_TRY(telemetry::AccessLogWriter::open(options.config.access_log));
   std::unique_ptr<Server> server(
       new Server(control, std::move(options), memory, clock, log, std::move(access_log)));
-  server->signals_ = std::make_unique<Signals>(*server, signal_fd);
-  CLV_TRY_VOID(control.add(signal_fd, net::Trigger::kLevel, *server->signals_));
+  server->signals_ = std::move(signals);
+  CLV_TRY_VOID(server->signals_->watch([gateway = server.get()] { gateway->reload(); },
+                                       [gateway = server.get()] { gateway->shut_down(); }));
   CLV_TRY_VOID(server->open_audit());
   CLV_TRY_VOID(server->bind_gateway());
   CLV_TRY_VOID(server->bind_admin());
@@ -121,8 +89,9 @@ Result<void> Server::open_audit() {
   const bool side_car = !options_.resources_dir.empty();
   if (!side_car) {
     if (config.audit.off)
-      return Error(Code::kInvalid, Blame::kOperator,
-                   "audit: off is for side-car mode (--resources): a gateway with a store records what it does");
+      return Error(
+          Code::kInvalid, Blame::kOperator,
+          "audit: off is for side-car mode (--resources): a gateway with a store records what it does");
     managed_ = CLV_TRY(Managed::open(config, control_, memory_));
   } else if (config.audit.off) {
     return ok();
@@ -133,7 +102,8 @@ Result<void> Server::open_audit() {
   }
   audit_log_ = CLV_TRY(open_audit_log(config, side_car ? *file_signer_ : managed_->signer(), clock_));
   lane_ = &audit_log_->make_lane();
-  if (managed_) managed_->make_registry(*audit_log_, *lane_, *memory_.key, clock_, log_);
+  if (managed_)
+    CLV_TRY_VOID(managed_->make_registry(options_.config, *audit_log_, *lane_, *memory_.key, clock_, log_));
   return ok();
 }
 
@@ -152,8 +122,8 @@ Result<void> Server::bind_gateway() {
   const auto tls = CLV_TRY(make_tls(config.gateway));
   // SO_REUSEPORT lets a second gateway share the port unnoticed: try it alone first.
   if (config.gateway.listen.port != 0) ::close(CLV_TRY(net::listen_on(config.gateway.listen, false)).fd);
-  const WorkerContext context{config, clock_, shared_, *memory_.key, *access_log_, audit_log_.get(), log_,
-                              open_connections_};
+  const WorkerContext context{config,       clock_,           shared_, *memory_.key,
+                              *access_log_, audit_log_.get(), log_,    open_connections_};
   net::Endpoint endpoint = config.gateway.listen;
   for (unsigned number = 0; number < worker_count(config); ++number) {
     const net::ListeningSocket socket = CLV_TRY(net::listen_on(endpoint, true));
@@ -171,52 +141,30 @@ Result<void> Server::bind_admin() {
   const auto tls = CLV_TRY(make_tls(*options_.config.admin));
   const net::ListeningSocket socket = CLV_TRY(net::listen_on(options_.config.admin->listen, false));
   admin_door_ = std::make_unique<doors::AdminDoor>(admin_services());
-  admin_ = std::make_unique<Connections>(
-      control_, control_buffers_, control_metrics_, *admin_door_,
-      Connections::Options{options_.config.limits, admin_connections_, kMostAdminConnections});
+  admin_ = std::make_unique<Connections>(control_, control_buffers_, control_metrics_, *admin_door_,
+                                         Connections::Options{options_.config.limits, admin_connections_,
+                                                              options_.config.admin_connections, true});
   own_listeners_.push_back(socket.bound);
   return admin_->listen(socket.fd, tls);
 }
 
 doors::AdminServices Server::admin_services() {
-  doors::AdminServices services{.registry = registry(), .arena = memory_.arena};
-  services.rate = options_.config.admin_rate;
-  services.version = kVersion;
-  services.security_contact = options_.config.security_contact;
-  if (managed_) services.master_key_id = managed_->master_key_id();
-  services.readiness = [this] {
-    std::string why_not = why_not_ready();
-    return doors::Readiness{.is_ready = why_not.empty(), .why_not = std::move(why_not)};
-  };
-  services.metrics = [this] { return metrics(); };
-  if (audit_log_) services.audit.emplace(admin_audit());
-  services.record = [this](const doors::AdminRecord& call) {
-    log_.info("management_call", {{"request_id", call.request_id},
-                                  {"principal", call.principal},
-                                  {"key_id", call.key_id},
-                                  {"address", call.address},
-                                  {"method", call.method},
-                                  {"path", call.path},
-                                  {"status", call.status}});
-  };
-  return services;
-}
-
-doors::AdminAudit Server::admin_audit() {
-  reading_thread_ = std::make_unique<net::BackgroundThread>(control_, "clv-reader");
-  const std::string directory = audit_directory(options_.config);
-  return {.thread = *reading_thread_,
-          .verifier_key = audit_log_->verifier_key(),
-          .state = [this] { return audit_log_->state(); },
-          .last_lines = [directory](std::size_t count) { return audit::read_last_lines(directory, count); },
-          .lines_from = [directory](std::uint64_t from,
-                                    std::size_t bytes) { return audit::read_lines_from(directory, from, bytes); },
-          .last_checkpoint = [directory] { return audit::read_last_checkpoint(directory); }};
+  std::optional<ManagementParts> management;
+  if (managed_) {
+    reading_thread_ = std::make_unique<net::BackgroundThread>(control_, "clv-reader");
+    management.emplace(*managed_, *audit_log_, *reading_thread_);
+  }
+  return wire_admin({.config = options_.config,
+                     .arena = memory_.arena,
+                     .log = log_,
+                     .why_not_ready = [this] { return why_not_ready(); },
+                     .metrics = [this] { return metrics(); },
+                     .management = management});
 }
 
 Result<std::shared_ptr<const gateway::World>> Server::first_world() {
   if (!managed_) return read_side_car_world();
-  CLV_TRY_VOID(managed_->load(options_.config, *audit_log_, *lane_, {.own_listeners = own_listeners_}));
+  CLV_TRY_VOID(managed_->registry().load({.own_listeners = own_listeners_}));
   CLV_TRY_VOID(quotas_.load(managed_->store(), managed_->store_thread()));
   return managed_->registry().world();
 }
@@ -238,9 +186,10 @@ Result<void> Server::run() {
   for (const auto& worker : workers_) worker->start(first_world_);
   first_world_.reset();
   if (managed_) {
-    managed_->registry().start([this](std::shared_ptr<const gateway::World> world, std::function<void()> everywhere) {
-      publish(std::move(world), std::move(everywhere));
-    });
+    managed_->registry().start(
+        [this](std::shared_ptr<const gateway::World> world, std::function<void()> everywhere) {
+          publish(std::move(world), std::move(everywhere));
+        });
   }
   ready_ = true;
   announce();
@@ -255,7 +204,7 @@ Result<void> Server::run() {
 void Server::announce() {
   const Config& config = options_.config;
   const std::uint64_t revision = managed_ ? managed_->registry().world()->policy->revision() : revision_;
-  const std::string from = managed_ ? in_data_dir(config, config.store_file) : options_.resources_dir;
+  const std::string from = managed_ ? store_path(config) : options_.resources_dir;
   log_.info("listener_started", {{"listener", "gateway"},
                                  {"address", net::format_endpoint(gateway_endpoint_)},
                                  {"tls", !config.gateway.tls.off}});
@@ -267,10 +216,9 @@ void Server::announce() {
     log_.warning(
         "secret_memory",
         {{"kind", "locked"}, {"detail", "memfd_secret is not in use; root can read this process's memory"}});
-  log_.info("ready", {{"version", kVersion},
-                      {"workers", workers_.size()},
-                      {"revision", revision},
-                      {"resources", from}});
+  log_.info(
+      "ready",
+      {{"version", kVersion}, {"workers", workers_.size()}, {"revision", revision}, {"resources", from}});
   record(audit::Event(clock_.wall(), "gateway.started")
              .add("version", kVersion)
              .add("mode", managed_ ? "store" : "side-car")
@@ -294,64 +242,60 @@ void Server::keep_house() {
 
 // A worker that goes on deciding by what was revoked must not go on.
 void Server::watch_adoption() {
-  while (!publications_.empty() && publications_.front()->waiting.load(std::memory_order_acquire) == 0)
-    publications_.pop_front();
-  if (publications_.empty() || control_.now() - publications_.front()->since < kMostAdoption) return;
-  log_.error("worker_stuck", {{"detail", "a worker did not take over a change within 5 s; the process stops"}});
+  if (!publications_.is_stuck()) return;
+  log_.error("worker_stuck",
+             {{"detail", "a worker did not take over a change within 5 s; the process stops"}});
   std::abort();
 }
 
 void Server::publish(std::shared_ptr<const gateway::World> world, std::function<void()> everywhere) {
-  const auto publication = std::make_shared<Publication>(control_.now(), workers_.size());
-  publications_.push_back(publication);
+  const auto adopted = publications_.begin(workers_.size());
   for (const auto& worker : workers_) {
-    worker->adopt(world, [this, publication, everywhere] {
-      if (publication->waiting.fetch_sub(1, std::memory_order_acq_rel) == 1) control_.post(everywhere);
+    worker->adopt(world, [this, adopted, everywhere] {
+      if (adopted()) control_.post(everywhere);
     });
   }
 }
 
 // --- Reload --------------------------------------------------------------------------------------
 
-// Certificates and resources are all read before anything is changed.
+// Everything that may be wrong is read before anything is changed: certificates first, to be used last.
 void Server::reload() {
   if (stopping_) return;
-  const auto failed = [this](const Error& error) {
-    log_.error("reload_failed", {{"reason", error.what()}, {"detail", "nothing was changed"}});
-  };
-  auto gateway_tls = make_tls(options_.config.gateway);
-  if (!gateway_tls.has_value()) return failed(gateway_tls.error());
-  std::shared_ptr<const net::ServerTls> admin_tls;
-  if (admin_) {
-    auto made = make_tls(*options_.config.admin);
-    if (!made.has_value()) return failed(made.error());
-    admin_tls = *std::move(made);
-  }
-  std::shared_ptr<const gateway::World> world;
-  if (!managed_) {
-    auto read = read_side_car_world();
-    if (!read.has_value()) return failed(read.error());
-    world = *std::move(read);
-  }
-  if (const auto reopened = access_log_->reopen(); !reopened.has_value())
-    log_.warning("access_log_not_reopened", {{"reason", reopened.error().what()}});
-  if (admin_) admin_->use(admin_tls);
-  for (const auto& worker : workers_) worker->use(*gateway_tls);
-  if (managed_) return net::spawn(reload_resources());
-  publish(world, [this, revision = revision_] {
-    log_.info("reloaded", {{"revision", revision}});
-    record(audit::Event(clock_.wall(), "gateway.reloaded").add("revision", revision));
+  auto certificates = read_certificates();
+  if (!certificates.has_value()) return reload_failed(certificates.error());
+  if (managed_) return net::spawn(reload_stored(*std::move(certificates)));
+  auto world = read_side_car_world();
+  if (!world.has_value()) return reload_failed(world.error());
+  publish(*std::move(world), [this, certificates = *std::move(certificates), revision = revision_] {
+    finish_reload(certificates, revision);
   });
 }
 
-net::Task<void> Server::reload_resources() {
-  const auto refreshed = co_await managed_->registry().refresh();
-  if (!refreshed.has_value()) {
-    log_.error("reload_failed",
-               {{"reason", refreshed.error().what()}, {"detail", "certificates were reloaded, resources were not"}});
-    co_return;
-  }
-  const std::uint64_t revision = managed_->registry().world()->policy->revision();
+// Of a CA file that is no good, refresh() would make a credential that cannot be used: it is found before.
+net::Task<void> Server::reload_stored(Certificates certificates) {
+  registry::StoredRegistry& registry = managed_->registry();
+  auto outcome = gateway::check_ca_files(*registry.world()->upstreams);
+  if (outcome.has_value()) outcome = co_await registry.refresh();
+  if (!outcome.has_value()) co_return reload_failed(outcome.error());
+  finish_reload(certificates, registry.world()->policy->revision());
+}
+
+Result<Server::Certificates> Server::read_certificates() {
+  Certificates read{.gateway = CLV_TRY(make_tls(options_.config.gateway)), .admin = {}};
+  if (admin_) read.admin = CLV_TRY(make_tls(*options_.config.admin));
+  return read;
+}
+
+void Server::reload_failed(const Error& error) {
+  log_.error("reload_failed", {{"reason", error.what()}, {"detail", "nothing was changed"}});
+}
+
+void Server::finish_reload(const Certificates& certificates, std::uint64_t revision) {
+  for (const auto& worker : workers_) worker->use(certificates.gateway);
+  if (admin_) admin_->use(certificates.admin);
+  if (const auto reopened = access_log_->reopen(); !reopened.has_value())
+    log_.warning("access_log_not_reopened", {{"reason", reopened.error().what()}});
   log_.info("reloaded", {{"revision", revision}});
   record(audit::Event(clock_.wall(), "gateway.reloaded").add("revision", revision));
 }
@@ -395,8 +339,8 @@ std::string Server::why_not_ready() const {
   if (stopping_) return "the gateway is shutting down";
   if (!ready_) return "the gateway is starting";
   if (!audit_log_) return {};
-  const audit::LogState audit = audit_log_->state();
-  return audit.failing ? "the audit log cannot be written: " + audit.failure : std::string();
+  // Why, with paths and all, is for those who may ask `claviger status`.
+  return audit_log_->state().failing ? "the audit log cannot be written" : std::string();
 }
 
 std::optional<telemetry::AuditSample> Server::audit_sample() const {
@@ -407,6 +351,14 @@ std::optional<telemetry::AuditSample> Server::audit_sample() const {
                                 .queued = state.queued,
                                 .lag_ms = static_cast<std::uint64_t>(state.lag.count()),
                                 .failing = state.failing};
+}
+
+// Without a store there is nothing to save, so that nothing can be amiss with it.
+std::optional<telemetry::QuotaSample> Server::quota_sample() const {
+  if (!managed_) return std::nullopt;
+  const policy::LeaseDesk& desk = quotas_.desk();
+  return telemetry::QuotaSample{
+      .counters = desk.size(), .saves = desk.saves(), .failed_saves = desk.failed_saves()};
 }
 
 std::string Server::metrics() const {
@@ -421,7 +373,8 @@ std::string Server::metrics() const {
                             .arena_is_memfd = memory_.arena.memory() == base::SecretArena::Memory::kMemfd,
                             .openssl_arena_overflows = crypto::openssl_memory().arena_overflows,
                             .version = kVersion,
-                            .audit = audit_sample()});
+                            .audit = audit_sample(),
+                            .quotas = quota_sample()});
 }
 
 }  // namespace claviger::server

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -17,8 +16,10 @@
 #include "server/config.h"
 #include "server/gateway_worker.h"
 #include "server/managed.h"
-#include "server/quotas.h"
 #include "server/process.h"
+#include "server/publications.h"
+#include "server/quotas.h"
+#include "server/signals.h"
 #include "telemetry/log.h"
 #include "vault/source.h"
 
@@ -51,7 +52,10 @@ class Server {
   registry::Registry* registry() noexcept { return managed_ ? &managed_->registry() : nullptr; }
 
  private:
-  class Signals;
+  // TLS contexts as read from their files; null: plain.
+  struct Certificates {
+    std::shared_ptr<const net::ServerTls> gateway, admin;
+  };
   Server(net::Loop& control, ServerOptions options, SecretMemory& memory, const Clock& clock,
          telemetry::Log& log, std::unique_ptr<telemetry::AccessLogWriter> access_log);
 
@@ -62,11 +66,13 @@ class Server {
   Result<std::shared_ptr<const gateway::World>> first_world();
   Result<std::shared_ptr<const gateway::World>> read_side_car_world();
   doors::AdminServices admin_services();
-  doors::AdminAudit admin_audit();
 
   void publish(std::shared_ptr<const gateway::World> world, std::function<void()> everywhere);
   void reload();
-  net::Task<void> reload_resources();
+  net::Task<void> reload_stored(Certificates certificates);
+  Result<Certificates> read_certificates();
+  void reload_failed(const Error& error);
+  void finish_reload(const Certificates& certificates, std::uint64_t revision);
   void keep_house();
   void watch_adoption();
   void record(audit::Event event);
@@ -76,6 +82,7 @@ class Server {
   void stop_once_recorded(Monotonic latest);
   std::string why_not_ready() const;
   std::optional<telemetry::AuditSample> audit_sample() const;
+  std::optional<telemetry::QuotaSample> quota_sample() const;
   std::string metrics() const;
 
   net::Loop& control_;
@@ -105,9 +112,10 @@ class Server {
   std::optional<DataDirLock> lock_;  // side-car mode; the store takes it otherwise
   std::unique_ptr<Managed> managed_;
   std::unique_ptr<audit::Signer> file_signer_;  // side-car mode
-  std::unique_ptr<audit::Log> audit_log_;       // none: `audit: off`
-  audit::Lane* lane_ = nullptr;                 // the control thread's
-  std::unique_ptr<net::BackgroundThread> reading_thread_;  // reads the log for management
+  std::unique_ptr<audit::Log> audit_log_;  // none: `audit: off`
+  audit::Lane* lane_ = nullptr;  // the control thread's
+  std::unique_ptr<net::BackgroundThread>
+      reading_thread_;  // reads the log for management; side-car mode: none
   std::unique_ptr<doors::AdminDoor> admin_door_;
   std::unique_ptr<Connections> admin_;
   std::unique_ptr<Signals> signals_;
@@ -115,12 +123,7 @@ class Server {
   net::Timer drain_timer_;
   net::Timer housekeeping_;
   Monotonic swept_{};  // quotas
-  // Worlds that some worker has not taken yet, with the time they were handed out.
-  struct Publication {
-    Monotonic since;
-    std::atomic<std::size_t> waiting;
-  };
-  std::deque<std::shared_ptr<Publication>> publications_;
+  Publications publications_;
   std::vector<std::unique_ptr<GatewayWorker>> workers_;
 };
 

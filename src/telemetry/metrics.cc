@@ -182,6 +182,16 @@ void expose_audit(Exposition& out, const AuditSample& audit) {
   out.sample("claviger_audit_failing", "", audit.failing ? 1 : 0);
 }
 
+void expose_quotas(Exposition& out, const QuotaSample& quotas) {
+  out.family("claviger_quota_counters", "gauge", "Counters of quotas that are in use: one for each grant and principal.");
+  out.sample("claviger_quota_counters", "", quotas.counters);
+  out.family("claviger_quota_saves_total", "counter", "Writes of quota counters to the store, failed ones included.");
+  out.sample("claviger_quota_saves_total", "", quotas.saves);
+  out.family("claviger_quota_saves_failed_total", "counter",
+             "Writes of quota counters that failed; calls under these quotas are refused meanwhile.");
+  out.sample("claviger_quota_saves_failed_total", "", quotas.failed_saves);
+}
+
 }  // namespace
 
 std::string expose(const std::vector<NamedMetrics>& workers, const ProcessSample& process) {
@@ -190,6 +200,7 @@ std::string expose(const std::vector<NamedMetrics>& workers, const ProcessSample
   expose_rows(out, kGauges, "gauge", workers);
   expose_process(out, process);
   if (process.audit) expose_audit(out, *process.audit);
+  if (process.quotas) expose_quotas(out, *process.quotas);
   return out.take();
 }
 

@@ -108,6 +108,13 @@ struct AuditSample {
   bool failing;
 };
 
+// The counters of quotas, which are kept in the store.
+struct QuotaSample {
+  std::uint64_t counters;  // in use
+  std::uint64_t saves;     // of blocks of calls, each synced
+  std::uint64_t failed_saves;
+};
+
 // Process-wide values that no worker owns, sampled at scrape time.
 struct ProcessSample {
   std::uint64_t arena_bytes_in_use;
@@ -116,6 +123,7 @@ struct ProcessSample {
   std::uint64_t openssl_arena_overflows;
   std::string_view version;
   std::optional<AuditSample> audit;  // nothing: no log is kept
+  std::optional<QuotaSample> quotas;  // nothing: no store
 };
 
 // Prometheus text exposition (version 0.0.4) of all of it, one sample for each worker.

@@ -76,6 +76,16 @@ TEST(Metrics, ExposesEveryCounterAndGaugeOfEveryWorker) {
   EXPECT_EQ(exposed.size(), 3 * (kCounters + kGauges) + 5);
 }
 
+TEST(Metrics, ExposesWhatIsKnownOfQuotasWhereThereIsAStore) {
+  ProcessSample process = kProcess;
+  EXPECT_EQ(Exposed(expose({}, process)).value("claviger_quota_counters"), "none");
+  process.quotas = QuotaSample{.counters = 3, .saves = 20, .failed_saves = 1};
+  const Exposed exposed(expose({}, process));
+  EXPECT_EQ(exposed.value("claviger_quota_counters"), "3");
+  EXPECT_EQ(exposed.value("claviger_quota_saves_total"), "20");
+  EXPECT_EQ(exposed.value("claviger_quota_saves_failed_total"), "1");
+}
+
 TEST(Metrics, CountsByWorker) {
   WorkerMetrics first;
   WorkerMetrics second;

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/file.h"
 #include "base/parse.h"
 #include "crypto/encode.h"
 #include "crypto/hash.h"
@@ -49,58 +50,33 @@ Error io_error(std::string_view path) {
 class NewFile {
  public:
   explicit NewFile(const std::string& path) noexcept
-      : path_(path), fd_(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)) {}
+      : path_(path), file_(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600) {}
   ~NewFile() {
-    if (fd_ < 0) return;
-    ::close(fd_);
-    if (!kept_) ::unlink(path_.c_str());
+    if (file_.is_open() && !kept_) ::unlink(path_.c_str());
   }
   NewFile(const NewFile&) = delete;
   NewFile& operator=(const NewFile&) = delete;
 
-  int number() const noexcept { return fd_; }
+  int number() const noexcept { return file_.number(); }
   void keep() noexcept { kept_ = true; }
 
  private:
   const std::string& path_;
-  int fd_;
+  base::Descriptor file_;
   bool kept_ = false;
 };
 
-Result<void> write_all(int fd, std::span<const std::byte> bytes, const std::string& path) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return io_error(path);
-    bytes = bytes.subspan(static_cast<std::size_t>(written));
-  }
-  return ok();
-}
-
-// Makes the name durable; the file's own sync does not.
-Result<void> sync_directory_of(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return io_error(path);
-  const bool synced = ::fsync(fd) == 0;
-  const Error error = io_error(path);
-  ::close(fd);
-  if (!synced) return error;
-  return ok();
-}
-
 // The mode again by fchmod(), since a umask may have taken the owner's own rights off.
-Result<void> write_new_file(const std::string& path, std::span<const std::byte> content) {
+Result<void> write_new_file(const std::string& path, std::string_view content) {
   NewFile file(path);
   if (file.number() < 0 && errno == EEXIST) {
     return Error::formatted(Code::kConflict, Blame::kOperator,
                             "master key file " + path + " is there already, and is never overwritten");
   }
-  if (file.number() < 0 || ::fchmod(file.number(), 0600) != 0) return io_error(path);
-  CLV_TRY_VOID(write_all(file.number(), content, path));
-  if (::fsync(file.number()) != 0) return io_error(path);
-  CLV_TRY_VOID(sync_directory_of(path));
+  const bool is_written = file.number() >= 0 && ::fchmod(file.number(), 0600) == 0 &&
+                          base::write_all(file.number(), content) && ::fsync(file.number()) == 0 &&
+                          base::sync_directory_of(path);
+  if (!is_written) return io_error(path);
   file.keep();
   return ok();
 }
@@ -143,7 +119,7 @@ Result<MasterKey> MasterKey::create_file(const std::string& path, base::SecretAr
   std::ranges::copy(kForm, text.begin());
   crypto::base64_encode(key.reveal(), text.subspan(kForm.size(), kEncodedSize));
   text.back() = '\n';
-  CLV_TRY_VOID(write_new_file(path, line.reveal()));
+  CLV_TRY_VOID(write_new_file(path, line.reveal_text()));
   return MasterKey(arena, std::move(key));
 }
 

@@ -122,4 +122,21 @@ Result<std::optional<RecordFault>> RecordGuard::check(store::Store& store, const
       RecordFault{.kind = record.kind, .name = record.name, .what = std::string(word_of(verdict))});
 }
 
+Result<std::optional<RecordFault>> RecordGuard::check_absent(store::Store& store, std::string_view kind,
+                                                             std::string_view name) {
+  const store::Revision revision = CLV_TRY(store.head());
+  const RegisterHead head = CLV_TRY(read_current_head(keys_, store, revision));
+  RegisterPart part;
+  const std::uint8_t number = place_of(keys_, kind, name);
+  const PartState state = CLV_TRY(read_part(keys_, store, head, number, part));
+  if (state == PartState::kNewer) return stale_head();
+  const bool is_there = std::ranges::any_of(
+      part.entries, [&](const RegisterEntry& entry) { return entry.kind == kind && entry.name == name; });
+  const bool is_trusted = state == PartState::kGood && head.parts[number].distrusted_since == 0;
+  if (!is_there && is_trusted) return std::optional<RecordFault>();
+  return std::optional(RecordFault{.kind = std::string(kind),
+                                   .name = std::string(name),
+                                   .what = is_there ? "was removed" : "may have been removed"});
+}
+
 }  // namespace claviger::vault

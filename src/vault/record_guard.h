@@ -51,8 +51,11 @@ class RecordGuard {
   // whatever was handed over already. kConflict when somebody wrote meanwhile.
   Result<std::vector<RecordFault>> load(store::Store& store,
                                         const std::function<Result<void>(store::Record)>& each);
-  // One record that was read by itself. Nothing: it is good. Errors as load().
+  // One record that was read by itself. Nothing: it is good.
   Result<std::optional<RecordFault>> check(store::Store& store, const store::Record& record);
+  // The same where no row was found. Nothing: there never was one. What was deleted in earnest has left a tombstone.
+  Result<std::optional<RecordFault>> check_absent(store::Store& store, std::string_view kind,
+                                                  std::string_view name);
 
  private:
   KeyHolder& keys_;

@@ -11,6 +11,8 @@
 #include <cstring>
 #include <span>
 
+#include "base/file.h"
+
 namespace claviger::vault {
 namespace {
 
@@ -54,21 +56,6 @@ void erase_from_environment(const std::string& name) {
   for_each_value(name, [](std::span<char> value) { base::wipe(value.data(), value.size()); });
   unsetenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): the control thread's, before any other reads it
 }
-
-class Descriptor {
- public:
-  explicit Descriptor(const std::string& path) noexcept
-      : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)) {}  // a FIFO must not hang us
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
 
 // What may be wrong with a file that is to hold a secret, and what to do.
 Result<std::size_t> check_file(int fd, const std::string& path) {
@@ -142,8 +129,8 @@ Result<base::SecretBytes> SecretSources::read_environment(std::string_view varia
 
 Result<base::SecretBytes> SecretSources::read_file(std::string_view where) {
   const std::string path(where);
-  const Descriptor file(path);
-  if (file.number() < 0)
+  const base::Descriptor file(path, O_RDONLY | O_NONBLOCK);  // a FIFO must not hang us
+  if (!file.is_open())
     return Error::from_errno(Code::kInvalid, Blame::kOperator, "secret file " + path, errno);
   const std::size_t size = CLV_TRY(check_file(file.number(), path));
   // One byte more than it should have shows that it grew meanwhile.

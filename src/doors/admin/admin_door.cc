@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "base/check.h"
 #include "doors/admin/answers.h"
 #include "doors/admin/authenticate.h"
 #include "doors/admin/routes.h"
@@ -43,7 +44,10 @@ Result<void> admit(Context& context, AdminCall& call) {
     return Error(Code::kNoResource, Blame::kCaller,
                  "there is no management API in side-car mode: resources are the files in --resources");
   CLV_TRY_VOID(admin::check_origin(call.head->fields));
-  return admin::authenticate(context, call);
+  auto admitted = admin::authenticate(context, call);
+  // Strangers' calls and callers' are counted apart: nobody is locked out by what others send from the same address.
+  CLV_TRY_VOID(admin::take_rate(context, call, admitted.has_value() ? 1 : admin::kCostOfFailure));
+  return admitted;
 }
 
 Result<void> check_right(const AdminCall& call) {
@@ -74,10 +78,10 @@ net::Task<Result<void>> serve(Context& context, AdminCall& call) {
     call.route = found.route;
     co_return co_await call.route->answer(context, call);
   }
-  CLV_CO_TRY_VOID(admin::take_rate(context, call));
-  CLV_CO_TRY_VOID(check_target(head));
   // Strangers learn nothing of what is there.
   if (is_api(head.path)) CLV_CO_TRY_VOID(admit(context, call));
+  else CLV_CO_TRY_VOID(admin::take_rate(context, call, 1));
+  CLV_CO_TRY_VOID(check_target(head));
   CLV_CO_TRY_VOID(take_route(call, std::move(found)));
   CLV_CO_TRY_VOID(check_right(call));
   CLV_CO_TRY_VOID(admin::check_body_form(head, call.route->body));
@@ -103,7 +107,9 @@ void record(const Context& context, const AdminCall& call) {
 
 }  // namespace
 
-AdminDoor::AdminDoor(AdminServices services) : context_(std::make_unique<Context>(std::move(services))) {}
+AdminDoor::AdminDoor(AdminServices services) : context_(std::make_unique<Context>(std::move(services))) {
+  CLV_CHECK(context_->services.registry == nullptr || context_->services.audit);
+}
 AdminDoor::~AdminDoor() = default;
 
 net::Task<void> AdminDoor::handle(http::ServerConnection& caller) {

@@ -56,7 +56,7 @@ struct AdminServices {
   std::string master_key_id;
   std::function<Readiness()> readiness;
   std::function<std::string()> metrics;
-  std::optional<AdminAudit> audit;  // nothing: no log is kept
+  std::optional<AdminAudit> audit;  // with a registry, which never is without a log
   std::function<void(const AdminRecord&)> record;  // may be null
 };
 
@@ -68,6 +68,7 @@ struct AdminServices {
 // the arena, a new key from the arena into the connection's buffer; both are wiped.
 class AdminDoor final : public http::Handler {
  public:
+  // Requires: `audit`, if there is a registry.
   explicit AdminDoor(AdminServices services);
   ~AdminDoor() override;
 

@@ -67,8 +67,7 @@ void append_outcome(std::string& out, const registry::Outcome& outcome) {
 Answered apply_resources(Context& context, AdminCall& call) {
   const bool dry_run = CLV_CO_TRY(call.query.take_flag("dry_run"));
   CLV_CO_TRY_VOID(call.query.finish());
-  if (!CLV_CO_TRY(read_conditions(call.head->fields)).is_none())
-    co_return bad_request("If-Match and If-None-Match say nothing here");
+  CLV_CO_TRY_VOID(refuse_conditions(call.head->fields));
   base::Document document = CLV_CO_TRY(co_await read_json(context, call, kMaxApplyBody, kMaxApplyNodes));
   auto changes = read_changes(std::move(document));
   if (!changes.has_value()) co_return bad_request(std::string(changes.error().what()));

@@ -13,8 +13,6 @@ namespace {
 
 using http::FieldName;
 
-constexpr int kCostOfFailure = 5;  // calls, the one itself among them
-
 Error no_key() {
   return Error(Code::kUnauthenticated, Blame::kCaller,
                "no API key: send one as 'Authorization: Bearer' or in X-API-Key");
@@ -44,8 +42,8 @@ Result<void> find_caller(Context& context, AdminCall& call) {
   const std::string_view text = CLV_TRY(find_key_text(call.head->fields));
   const auto world = context.services.registry->world();
   policy::KeyId presented;
-  const auto key = gateway::check_key(text, call.caller.peer().address, *world->policy, call.wall, context.sha256,
-                                      presented);
+  const auto key = gateway::check_key(text, call.caller.peer().address, *world->policy, call.wall,
+                                      context.sha256, presented);
   if (presented.chars[0] != 0) call.actor.key_id = std::string_view(presented);
   if (!key.has_value()) return key.error();
   const policy::Principal& principal = world->policy->principal((*key)->principal);
@@ -59,25 +57,22 @@ Result<void> find_caller(Context& context, AdminCall& call) {
 
 }  // namespace
 
-Result<void> take_rate(Context& context, AdminCall& call) {
+Result<void> take_rate(Context& context, AdminCall& call, int cost) {
   const base::IpAddress& address = call.caller.peer().address;
   const auto* bytes = reinterpret_cast<const char*>(address.bytes.data());
   // Of IPv6, the /64: whoever has one has all of its addresses.
-  call.address_key = context.limit_keys.of(address.v6 ? 6 : 4, {bytes, address.v6 ? 8U : 4U});
-  call.limit = context.cells.take(call.address_key, context.services.rate, call.began);
+  std::uint64_t key = context.limit_keys.of(address.v6 ? 6 : 4, {bytes, address.v6 ? 8U : 4U});
+  if (!call.actor.principal.empty()) key = context.limit_keys.of(key, call.actor.principal);
+  for (int i = 0; i < cost; ++i) {
+    const policy::LimitDecision taken = context.cells.take(key, context.services.rate, call.began);
+    if (i == 0) call.limit = taken;
+  }
   if (call.limit.allowed) return ok();
   return Error(Code::kLimited, Blame::kCaller,
                "too many calls from this address; Retry-After says when it is worth another try");
 }
 
-Result<void> authenticate(Context& context, AdminCall& call) {
-  auto found = find_caller(context, call);
-  if (!found.has_value() && found.error().code() == Code::kUnauthenticated) {
-    for (int i = 1; i < kCostOfFailure; ++i)
-      context.cells.take(call.address_key, context.services.rate, call.began);
-  }
-  return found;
-}
+Result<void> authenticate(Context& context, AdminCall& call) { return find_caller(context, call); }
 
 Result<void> check_origin(const http::Fields& fields) {
   for (const http::Field& field : fields) {

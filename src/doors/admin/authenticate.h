@@ -5,11 +5,13 @@
 
 namespace claviger::doors::admin {
 
-// Takes the call off its address's rate: before anything that costs. kLimited.
-Result<void> take_rate(Context& context, AdminCall& call);
+inline constexpr int kCostOfFailure = 5;  // calls, the one itself among them
+
+// Takes the call off its rate, `cost` times: of its principal at its address once that is known, of its address else. kLimited.
+Result<void> take_rate(Context& context, AdminCall& call, int cost);
 
 // Who calls, and what they may do: fills actor and right. Keys come in X-API-Key or as Bearer, nowhere else: browsers send
-// Basic by themselves, on anybody's behalf. kUnauthenticated (which costs the address five calls in all), kBadRequest
+// Basic by themselves, on anybody's behalf. kUnauthenticated, kBadRequest
 // when two different keys are presented, kDenied when the principal has no business with management.
 Result<void> authenticate(Context& context, AdminCall& call);
 

@@ -80,7 +80,8 @@ net::Task<Result<void>> write_resource(AdminCall& call, registry::ResourceView v
   answer.fields.emplace_back("ETag", fmt::format("\"{}\"", view.revision));
   if (made != nullptr && made->effect == registry::Effect::kCreated) {
     answer.status = 201;
-    answer.fields.emplace_back("Location", fmt::format("/api/v1/{}/{}", plural_of(made->kind), made->name));
+    answer.fields.emplace_back("Location",
+                               fmt::format("/api/v1/{}/{}", policy::plural_name(made->kind), made->name));
   }
   if (made != nullptr) {
     for (std::size_t i = 0; i < std::min(made->warnings.size(), kMostWarnings); ++i)

@@ -2,6 +2,7 @@
 #include "doors/admin/conditions.h"
 
 #include "base/parse.h"
+#include "doors/admin/call.h"
 
 namespace claviger::doors::admin {
 namespace {
@@ -33,6 +34,17 @@ Result<Conditions> read_conditions(const http::Fields& fields) {
     else conditions.if_match = CLV_TRY(read_tag(field.value));
   }
   return conditions;
+}
+
+Result<std::optional<store::Revision>> read_if_match(const http::Fields& fields) {
+  const Conditions conditions = CLV_TRY(read_conditions(fields));
+  if (conditions.must_not_exist) return bad_request("If-None-Match says nothing here");
+  return conditions.if_match;
+}
+
+Result<void> refuse_conditions(const http::Fields& fields) {
+  if (CLV_TRY(read_conditions(fields)).is_none()) return ok();
+  return bad_request("If-Match and If-None-Match say nothing here");
 }
 
 }  // namespace claviger::doors::admin

@@ -20,4 +20,10 @@ struct Conditions {
 // kBadRequest for every other form: weak tags, lists, a field that stands twice, both fields at once.
 Result<Conditions> read_conditions(const http::Fields& fields);
 
+// Where what is asked for must be there anyway: the revision of If-Match, if one is named. If-None-Match is refused.
+Result<std::optional<store::Revision>> read_if_match(const http::Fields& fields);
+
+// Where neither says anything: both are refused.
+Result<void> refuse_conditions(const http::Fields& fields);
+
 }  // namespace claviger::doors::admin

@@ -33,12 +33,7 @@ void append_notices(std::string& out, const std::vector<registry::Notice>& notic
   out += ']';
 }
 
-void append_audit(std::string& out, const std::optional<AdminAudit>& audit) {
-  if (!audit) {
-    out += R"(,"audit":null)";
-    return;
-  }
-  const audit::LogState state = audit->state();
+void append_audit(std::string& out, const audit::LogState& state) {
   out += fmt::format(R"(,"audit":{{"size":{},"checkpointed":{},"queued":{},"lag_ms":{},"failing":{})",
                      state.size, state.checkpointed, state.queued, state.lag.count(), state.failing);
   append_member(out, "failure", state.failure);
@@ -82,7 +77,7 @@ Answered show_status(Context& context, AdminCall& call) {
                       readiness.is_ready);
   if (!readiness.is_ready) append_member(body, "why_not", readiness.why_not);
   append_notices(body, services.registry->notices());
-  append_audit(body, services.audit);
+  append_audit(body, services.audit->state());
   append_member(body, "master_key_id", services.master_key_id);
   body += "}\n";
   co_return co_await write_answer(call, {}, {body});

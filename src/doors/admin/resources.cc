@@ -19,11 +19,6 @@ constexpr std::uint64_t kMostItems = 1000;
 constexpr std::uint64_t kItems = 100;
 constexpr std::size_t kLongestCursor = 256;
 
-Result<void> refuse_conditions(const http::Fields& fields) {
-  if (CLV_TRY(read_conditions(fields)).is_none()) return ok();
-  return bad_request("If-Match and If-None-Match say nothing here");
-}
-
 }  // namespace
 
 Answered list_resources(Context& context, AdminCall& call) {
@@ -79,13 +74,11 @@ Answered put_resource(Context& context, AdminCall& call) {
 // Deletions and acts: nothing but a name and a condition.
 Answered act_on_resource(Context& context, AdminCall& call) {
   CLV_CO_TRY_VOID(call.query.finish());
-  const Conditions conditions = CLV_CO_TRY(read_conditions(call.head->fields));
-  if (conditions.must_not_exist) co_return bad_request("If-None-Match says nothing here");
   registry::Change change;
+  change.if_match = CLV_CO_TRY(read_if_match(call.head->fields));
   change.verb = call.route->verb;
   change.kind = call.kind;
   change.name = call.name;
-  change.if_match = conditions.if_match;
   co_return co_await make_change(context, call, std::move(change));
 }
 

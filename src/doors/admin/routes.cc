@@ -52,17 +52,10 @@ constexpr std::array kRoutes = {
     Route{Method::kGet, "/api/v1/status", kRead, show_status},
 };
 
-constexpr std::array<std::pair<Kind, std::string_view>, 5> kPlurals = {{{Kind::kUpstream, "upstreams"},
-                                                                        {Kind::kCredential, "credentials"},
-                                                                        {Kind::kPrincipal, "principals"},
-                                                                        {Kind::kApiKey, "api_keys"},
-                                                                        {Kind::kGrant, "grants"}}};
-
+// The singular is for documents.
 std::optional<Kind> kind_of_plural(std::string_view word) noexcept {
-  for (const auto& [kind, plural] : kPlurals) {
-    if (plural == word) return kind;
-  }
-  return std::nullopt;
+  const auto kind = policy::parse_kind(word);
+  return kind && policy::plural_name(*kind) == word ? kind : std::nullopt;
 }
 
 // The segment before the next '/', taken off `path` together with the '/' before it.
@@ -102,7 +95,7 @@ std::string with_colons(std::string_view name) {
 
 // "ci:openai:2": of grants whose name was made up.
 bool is_grant_name(std::string_view name) noexcept {
-  constexpr int kMostParts = 3;
+  constexpr int kMostParts = 4;  // role:<role>:<upstream>:2
   for (int parts = 0; parts < kMostParts; ++parts) {
     const std::size_t colon = name.find(':');
     if (!base::is_resource_name(name.substr(0, colon))) return false;
@@ -121,10 +114,6 @@ void add_method(std::string& allow, Method method) {
 }
 
 }  // namespace
-
-std::string_view plural_of(Kind kind) noexcept {
-  return std::ranges::find(kPlurals, kind, &std::pair<Kind, std::string_view>::first)->second;
-}
 
 Found find_route(Method method, std::string_view path) {
   const Method wanted = method == Method::kHead ? Method::kGet : method;

@@ -41,7 +41,4 @@ struct Found {
 };
 Found find_route(http::Method method, std::string_view path);
 
-// "api_keys".
-std::string_view plural_of(policy::Kind kind) noexcept;
-
 }  // namespace claviger::doors::admin

@@ -21,6 +21,10 @@ Result<registry::KeyRequest> read_key_request(const base::Document& document) {
   if (kind && *kind != "api_key") return base::invalid_at(reader.place(), "kind: 'api_key' expected");
   request.principal = CLV_TRY(reader.required_string("principal"));
   request.cidrs = CLV_TRY(reader.strings_or_empty("cidrs"));
+  const base::Document* const cidrs = find_field(document, "cidrs");
+  if (cidrs != nullptr && request.cidrs.empty())
+    return base::invalid_at(cidrs->place,
+                            "api_key.cidrs: says none, which would mean anywhere: leave it out for that");
   if (const auto expires = CLV_TRY(reader.optional_string("expires"))) {
     const auto time = base::parse_rfc3339(*expires);
     if (!time.has_value())
@@ -49,13 +53,11 @@ net::Task<Result<void>> create_key(Context& context, AdminCall& call, base::Docu
 
 Answered put_secret(Context& context, AdminCall& call) {
   CLV_CO_TRY_VOID(call.query.finish());
-  const Conditions conditions = CLV_CO_TRY(read_conditions(call.head->fields));
-  if (conditions.must_not_exist) co_return bad_request("If-None-Match says nothing here");
   registry::Change change;
+  change.if_match = CLV_CO_TRY(read_if_match(call.head->fields));
   change.verb = registry::Verb::kSetSecret;
   change.kind = call.kind;
   change.name = call.name;
-  change.if_match = conditions.if_match;
   change.secret = CLV_CO_TRY(co_await read_secret(context, call));
   co_return co_await make_change(context, call, std::move(change));
 }

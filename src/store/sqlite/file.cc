@@ -9,46 +9,29 @@
 #include <cerrno>
 #include <cstdlib>
 
+#include "base/file.h"
 #include "base/file_trust.h"
 
 namespace claviger::store {
 namespace {
 
-class Descriptor {
- public:
-  Descriptor(const std::string& path, int flags, mode_t mode = 0) noexcept
-      : fd_(::open(path.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, mode)) {}
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const noexcept { return fd_; }
-  bool is_open() const noexcept { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
+// None of these may be a link.
+base::Descriptor open_file(const std::string& path, int flags, mode_t mode = 0) {
+  return {path, flags | O_NOFOLLOW, mode};
+}
 
 Error refused(const std::string& path, int reason) {
   const Code code = reason == ENOENT ? Code::kNotFound : Code::kUnavailable;
   return Error::from_errno(code, Blame::kOperator, path, reason);
 }
 
-std::string directory_of(const std::string& file) {
-  const auto slash = file.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : file.substr(0, slash);
-}
-
-Result<void> sync_directory(const std::string& directory) {
-  const Descriptor opened(directory, O_RDONLY | O_DIRECTORY);
-  if (!opened.is_open() || ::fsync(opened.number()) != 0) return refused(directory, errno);
+Result<void> sync_directory_of(const std::string& file) {
+  if (!base::sync_directory_of(file)) return refused(base::directory_of(file), errno);
   return ok();
 }
 
 Result<void> check_one(const std::string& path) {
-  const Descriptor opened(path, O_PATH);
+  const base::Descriptor opened = open_file(path, O_PATH);
   struct stat status{};
   if (!opened.is_open() || ::fstat(opened.number(), &status) != 0) return refused(path, errno);
   if (!S_ISREG(status.st_mode))
@@ -64,8 +47,8 @@ Result<std::string> canonical_path(const std::string& file) {
   const std::string name = slash == std::string::npos ? file : file.substr(slash + 1);
   if (name.empty() || name == "." || name == ".." || file.find('\0') != std::string::npos)
     return Error::formatted(Code::kInvalid, Blame::kOperator, "\"" + file + "\" does not name a file");
-  char* const resolved = ::realpath(directory_of(file).c_str(), nullptr);
-  if (resolved == nullptr) return refused(directory_of(file), errno);
+  char* const resolved = ::realpath(base::directory_of(file).c_str(), nullptr);
+  if (resolved == nullptr) return refused(base::directory_of(file), errno);
   std::string path(resolved);
   std::free(resolved);  // NOLINT(cppcoreguidelines-no-malloc): realpath() allocated it
   if (path.back() != '/') path += '/';
@@ -73,7 +56,7 @@ Result<std::string> canonical_path(const std::string& file) {
 }
 
 Result<void> make_private_file(const std::string& file) {
-  const Descriptor made(file, O_WRONLY | O_CREAT | O_EXCL, 0600);
+  const base::Descriptor made = open_file(file, O_WRONLY | O_CREAT | O_EXCL, 0600);
   if (!made.is_open() && errno == EEXIST)
     return Error::formatted(Code::kConflict, Blame::kOperator, file + ": is there already");
   if (!made.is_open()) return refused(file, errno);
@@ -82,7 +65,7 @@ Result<void> make_private_file(const std::string& file) {
     ::unlink(file.c_str());
     return refused(file, reason);
   }
-  return sync_directory(directory_of(file));
+  return sync_directory_of(file);
 }
 
 Result<void> check_database_files(const std::string& file) {
@@ -95,9 +78,9 @@ Result<void> check_database_files(const std::string& file) {
 }
 
 Result<void> sync_file(const std::string& file) {
-  const Descriptor opened(file, O_RDONLY);
+  const base::Descriptor opened = open_file(file, O_RDONLY);
   if (!opened.is_open() || ::fsync(opened.number()) != 0) return refused(file, errno);
-  return sync_directory(directory_of(file));
+  return sync_directory_of(file);
 }
 
 }  // namespace claviger::store
