@@ -41,6 +41,8 @@ Result<std::unique_ptr<Log>> Log::open(LogOptions, Signer&, const Clock&) {
   return std::unique_ptr<Log>(std::make_unique<NullLog>());
 }
 
-std::size_t write_call_event(std::span<char, Lane::kMaxEvent>, const telemetry::AccessRecord&) noexcept { return 0; }
+std::size_t write_call_event(std::span<char, Lane::kMaxEvent>, const telemetry::AccessRecord&) noexcept {
+  return 0;
+}
 
 }  // namespace claviger::audit

@@ -156,8 +156,8 @@ class RealDisk final : public Disk {
 
   // O_NONBLOCK: a FIFO of that name is refused rather than waited for.
   Result<Descriptor> open_regular(const std::string& name, int flags) {
-    Descriptor fd(::openat(directory_.number(), name.c_str(), flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK,
-                           kFileMode));
+    Descriptor fd(::openat(directory_.number(), name.c_str(),
+                           flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, kFileMode));
     struct stat about{};
     if (!fd.is_open() || ::fstat(fd.number(), &about) != 0) return failed("cannot open", full(name));
     if (!S_ISREG(about.st_mode))

@@ -23,16 +23,16 @@ enum class Code : std::uint8_t {
   kUpstreamTimeout,  // too slow
   kUnavailable,      // a dependency of the gateway is down or full
   kNoResource,       // management: no such resource
-  kConflict,         // management: it was changed by somebody else, or is there already, or is needed by others
-  kMethodNotAllowed, // management: the path is there, and takes other methods
+  kConflict,  // management: it was changed by somebody else, or is there already, or is needed by others
+  kMethodNotAllowed,  // management: the path is there, and takes other methods
 
-  kInvalid,    // configuration, resource or argument is wrong; `what` names the place
-  kNotFound,   // a file or record does not exist
-  kIo,         // the operating system refused; `what` carries its reason
-  kClosed,     // the peer closed or reset the connection
-  kTimeout,    // a deadline passed (callers of net map it to who was slow)
+  kInvalid,  // configuration, resource or argument is wrong; `what` names the place
+  kNotFound,  // a file or record does not exist
+  kIo,  // the operating system refused; `what` carries its reason
+  kClosed,  // the peer closed or reset the connection
+  kTimeout,  // a deadline passed (callers of net map it to who was slow)
   kCancelled,  // this side gave up waiting
-  kInternal,   // a library failed in a way that names nobody outside
+  kInternal,  // a library failed in a way that names nobody outside
 };
 
 // Who has to act.

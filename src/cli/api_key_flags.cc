@@ -15,7 +15,8 @@ Result<std::string> read_expiry(const std::string& text) {
     return base::format_rfc3339(now + *after);
   const auto at = base::parse_rfc3339(text);
   if (!at.has_value())
-    return usage_error("--expires '" + text + "': takes a duration such as 90d, or a time such as 2027-01-01T00:00:00Z");
+    return usage_error("--expires '" + text +
+                       "': takes a duration such as 90d, or a time such as 2027-01-01T00:00:00Z");
   if (*at <= now) return usage_error("--expires '" + text + "' lies in the past");
   return base::format_rfc3339(*at);
 }

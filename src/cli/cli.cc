@@ -74,12 +74,11 @@ CLI::App& add_command(CLI::App& root, const Command& command) {
   if (const std::size_t space = path.find(' '); space != std::string_view::npos) {
     const std::string group(path.substr(0, space));
     const auto groups = root.get_subcommands([&](const CLI::App* app) { return app->get_name() == group; });
-    parent = !groups.empty()
-                 ? groups.front()
-                 : root.add_subcommand(group, about_group(group))
-                       ->require_subcommand(1)
-                       ->footer("\nExamples:\n  claviger " + std::string(command.path()) +
-                                " --help     shows how, as for each of them");
+    parent = !groups.empty() ? groups.front()
+                             : root.add_subcommand(group, about_group(group))
+                                   ->require_subcommand(1)
+                                   ->footer("\nExamples:\n  claviger " + std::string(command.path()) +
+                                            " --help     shows how, as for each of them");
     path.remove_prefix(space + 1);
   }
   CLI::App* app = parent->add_subcommand(std::string(path), std::string(command.summary()));
@@ -90,6 +89,16 @@ CLI::App& add_command(CLI::App& root, const Command& command) {
 // The parser would only say that one is missing.
 bool has_command(const CLI::App& root, std::string_view name) {
   return !root.get_subcommands([&](const CLI::App* app) { return app->get_name() == name; }).empty();
+}
+
+// "credential rotate" where `credential` is a group without such a command.
+std::string unknown_in_group(const CLI::App& root, int argc, char** argv) {
+  if (argc < 3 || argv[2][0] == '-') return {};
+  const auto groups = root.get_subcommands([&](const CLI::App* app) { return app->get_name() == argv[1]; });
+  const auto any = [](const CLI::App*) { return true; };
+  if (groups.empty() || groups.front()->get_subcommands(any).empty() || has_command(*groups.front(), argv[2]))
+    return {};
+  return std::string(argv[1]) + " " + argv[2];
 }
 
 void complain(std::string_view what) {
@@ -117,7 +126,8 @@ int parse_and_run(int argc, char** argv) {
   root.set_version_flag("--version", "claviger " + std::string(server::kVersion));
   root.footer(
       "\nStart here:\n  claviger serve --demo --data-dir ./demo     a gateway with an upstream to try it on\n"
-      "  claviger init --data-dir DIR                a gateway with a store: keys, certificate, first admin key\n"
+      "  claviger init --data-dir DIR                a gateway with a store: keys, certificate, first admin "
+      "key\n"
       "  claviger serve --data-dir DIR               runs it; the other commands manage it\n"
       "  claviger serve --resources DIR              a gateway beside your application, without a store\n"
       "`claviger COMMAND --help` shows each command by example.");
@@ -133,11 +143,20 @@ int parse_and_run(int argc, char** argv) {
     std::fputs("`claviger --help` lists what there is.\n", stderr);
     return kWrongUsage;
   }
+  if (const std::string unknown = unknown_in_group(root, argc, argv); !unknown.empty()) {
+    complain("there is no command '" + unknown + "'");
+    std::fprintf(stderr, "`claviger %s --help` lists what there is.\n", argv[1]);
+    return kWrongUsage;
+  }
   try {
     root.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return root.exit(error);  // --help, --version
-    complain(error.what());
+    // What is one too many there may be a secret that belongs on standard input: it is not repeated.
+    const bool is_extra =
+        dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr && std::string_view(argv[1]) == "credential";
+    complain(is_extra ? "there is an argument too many, or an option that this command does not have"
+                      : error.what());
     std::fputs("Try `claviger --help`, or `claviger COMMAND --help`.\n", stderr);
     return kWrongUsage;
   }

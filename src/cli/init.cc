@@ -1,10 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
 #include "cli/catalog.h"
 #include "cli/output.h"
 #include "server/initialise.h"
 
 namespace claviger::cli {
 namespace {
+
+constexpr std::string_view kMade =
+    "Made in {dir}:\n"
+    "  master key   {master_key} (id {id})\n"
+    "  certificate  {ca} is the CA that clients need; its own key was thrown away\n"
+    "  store        {store}\n"
+    "  admin key    {admin_key}\n\n"
+    "Keep the master key apart from backups of the store: together they are everything.\n"
+    "Move the admin key to where you keep such things; it is stored nowhere else.\n\n"
+    "Next:\n"
+    "  claviger {serve} --data-dir {dir} &\n"
+    "  export CLAVIGER_CACERT={ca} CLAVIGER_TOKEN=$(cat {admin_key})\n"
+    "  claviger apply -f resources.yaml\n";
 
 class Init final : public Command {
  public:
@@ -14,10 +29,12 @@ class Init final : public Command {
   }
   std::string_view examples() const noexcept override {
     return "  claviger init --data-dir /var/lib/claviger\n"
-           "  CLAVIGER_MASTER_KEY=... claviger init --config c.yaml     with `master_key: { from: \"env:CLAVIGER_MASTER_KEY\" }`\n\n"
+           "  CLAVIGER_MASTER_KEY=... claviger init --config c.yaml     with `master_key: { from: "
+           "\"env:CLAVIGER_MASTER_KEY\" }`\n\n"
            "Afterwards: `claviger serve --data-dir DIR`, and for the other commands\n"
            "  export CLAVIGER_CACERT=DIR/ca.pem CLAVIGER_TOKEN=$(cat DIR/admin.key)\n"
-           "Keep a copy of DIR/master.key apart from the backups: without it no secret in the store can be opened.";
+           "Keep a copy of DIR/master.key apart from the backups: without it no secret in the store can be "
+           "opened.";
   }
   void declare(Flags& flags) override {
     flags.option("--data-dir", "DIR", data_dir_, "Where to make it (default: data_dir of the configuration)");
@@ -26,22 +43,15 @@ class Init final : public Command {
 
   Result<void> run() override {
     server::SecretMemory memory = CLV_TRY(server::prepare_process());
-    server::Config config = config_.empty() ? server::default_config() : CLV_TRY(server::read_config(config_));
+    server::Config config =
+        config_.empty() ? server::default_config() : CLV_TRY(server::read_config(config_));
     if (!data_dir_.empty()) config.data_dir = data_dir_;
     const server::Initialised made = CLV_TRY(server::initialise(config, memory, SystemClock()));
-    const std::string text =
-        "Made in " + config.data_dir + ":\n"
-        "  master key   " + made.master_key + " (id " + made.master_key_id + ")\n"
-        "  certificate  " + made.ca_file + " is the CA that clients need; its own key was thrown away\n"
-        "  store        " + server::store_path(config) + "\n"
-        "  admin key    " + made.admin_key_file + "\n\n"
-        "Keep the master key apart from backups of the store: together they are everything.\n"
-        "Move the admin key to where you keep such things; it is stored nowhere else.\n\n"
-        "Next:\n"
-        "  claviger serve " + (config_.empty() ? "" : "--config " + config_ + " ") + "--data-dir " + config.data_dir + " &\n"
-        "  export CLAVIGER_CACERT=" + made.ca_file + " CLAVIGER_TOKEN=$(cat " + made.admin_key_file + ")\n"
-        "  claviger apply -f resources.yaml\n";
-    return print(text);
+    const std::string serve = config_.empty() ? "serve" : "serve --config " + config_;
+    return print(fmt::format(kMade, fmt::arg("dir", config.data_dir), fmt::arg("master_key", made.master_key),
+                             fmt::arg("id", made.master_key_id), fmt::arg("ca", made.ca_file),
+                             fmt::arg("store", server::store_path(config)),
+                             fmt::arg("admin_key", made.admin_key_file), fmt::arg("serve", serve)));
   }
 
  private:

@@ -30,6 +30,9 @@ Result<policy::Kind> parse_kind_argument(std::string_view text) {
 std::string kind_target(policy::Kind kind) { return "/api/v1/" + std::string(policy::plural_name(kind)); }
 
 Result<std::string> resource_target(policy::Kind kind, std::string_view name) {
+  // It would go into the URL and from there into logs.
+  if (name.starts_with("clv_"))
+    return usage_error("that is an API key: give its id, the 8 characters between clv_ and the next _");
   const bool is_sound =
       !name.empty() && name.size() <= kMaxName && name.front() != '.' &&
       std::ranges::all_of(name, [](char c) {

@@ -117,9 +117,8 @@ class Restore final : public Command {
 
   static Result<void> report(const server::Config& config, const Found& found, const std::string& kept,
                              server::SecretMemory& memory) {
-    std::string text = "Restored " + server::store_path(config) + ": " +
-                       std::to_string(found.records) + " resources, revision " +
-                       std::to_string(found.revision) + "\n";
+    std::string text = "Restored " + server::store_path(config) + ": " + std::to_string(found.records) +
+                       " resources, revision " + std::to_string(found.revision) + "\n";
     if (!kept.empty()) text += "The store that was there is " + kept + " now\n";
     text += master_key_line(config, found.master_key_id, memory);
     return print(text);

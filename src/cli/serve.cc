@@ -19,8 +19,10 @@ class Serve final : public Command {
   std::string_view examples() const noexcept override {
     return "  claviger serve --demo --data-dir ./demo                 try it: upstream, key, curl line\n"
            "  claviger init --data-dir ./data && claviger serve --data-dir ./data\n"
-           "                                                          a gateway with a store, managed while it runs\n"
-           "  claviger serve --resources ./resources                  beside an application: resources from YAML files\n"
+           "                                                          a gateway with a store, managed while "
+           "it runs\n"
+           "  claviger serve --resources ./resources                  beside an application: resources from "
+           "YAML files\n"
            "  claviger serve --config c.yaml                          with a configuration of your own\n\n"
            "SIGHUP reads certificates, CA files and, with --resources, resources anew; a bad file changes\n"
            "nothing. SIGTERM finishes what is in flight.\n"
@@ -84,23 +86,32 @@ class Serve final : public Command {
         "\nThe gateway is up. Call the demo upstream through it (the key is good until the next start):\n\n"
         "  curl " +
         ca + "-H 'Authorization: Bearer ";
-    const std::string after =
-        "' " + std::string(tls ? "https" : "http") + "://" + net::format_endpoint(server.gateway_endpoint()) +
-        "/echo/hello\n\nThe answer shows what the upstream saw: a credential that you never had. See the call in the "
-        "audit log, and prove the log:\n\n" +
-        management_lines(server) + "\nCtrl-C stops.\n\n";
+    const std::string after = "' " + std::string(tls ? "https" : "http") + "://" +
+                              net::format_endpoint(server.gateway_endpoint()) +
+                              "/echo/hello\n\nThe answer shows what the upstream saw: a credential that you "
+                              "never had. See the call in the "
+                              "audit log, and prove the log:\n\n" +
+                              management_lines(server) + "\nCtrl-C stops.\n\n";
     return print_secret({before, key.reveal_text(), after});
+  }
+
+  // Where it is not the default, which needs no saying.
+  static std::string admin_address(const server::Server& server) {
+    const std::string address = std::string(server.config().admin->tls.off ? "http://" : "https://") +
+                                net::format_endpoint(server.admin_endpoint());
+    return address == "https://127.0.0.1:9443" ? std::string() : "CLAVIGER_ADDR=" + address + " ";
   }
 
   static std::string management_lines(const server::Server& server) {
     const std::string& directory = server.config().data_dir;
     std::array<char, 4096> self{};
     const ssize_t size = ::readlink("/proc/self/exe", self.data(), self.size());
-    const std::string binary = size > 0 ? std::string(self.data(), static_cast<std::size_t>(size)) : "claviger";
+    const std::string binary =
+        size > 0 ? std::string(self.data(), static_cast<std::size_t>(size)) : "claviger";
     std::string lines;
     if (server.config().admin)
-      lines = "  export CLAVIGER_CACERT=" + directory + "/ca.pem CLAVIGER_TOKEN=$(cat " + directory + "/admin.key)\n  " +
-              binary + " audit tail\n";
+      lines = "  export " + admin_address(server) + "CLAVIGER_CACERT=" + directory +
+              "/ca.pem CLAVIGER_TOKEN=$(cat " + directory + "/admin.key)\n  " + binary + " audit tail\n";
     return lines + "  " + binary + " audit verify --data-dir " + directory + "\n";
   }
 

@@ -15,9 +15,7 @@ class Version final : public Command {
   std::string_view summary() const noexcept override { return "Print the version"; }
   std::string_view examples() const noexcept override { return "  claviger version"; }
   void declare(Flags&) override {}
-  Result<void> run() override {
-    return print("claviger " + std::string(server::kVersion) + "\n");
-  }
+  Result<void> run() override { return print("claviger " + std::string(server::kVersion) + "\n"); }
 };
 
 }  // namespace

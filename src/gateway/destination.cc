@@ -21,7 +21,10 @@ namespace {
 constexpr std::size_t kMaxCaFile = std::size_t{4} << 20;
 
 Error wrong_ca(const policy::UpstreamResource& upstream, std::string_view what) {
-  return base::invalid_at(upstream.place, "upstream '" + upstream.name + "': " + std::string(what));
+  const std::string who = "upstream '" + upstream.name + "'";
+  // What comes from a store has its name for a place.
+  if (base::format_place(upstream.place) == who) return base::invalid_at(upstream.place, what);
+  return base::invalid_at(upstream.place, who + ": " + std::string(what));
 }
 
 // All of it; nothing when it cannot be read, is empty, no regular file, or out of proportion.
@@ -110,8 +113,8 @@ Result<std::shared_ptr<const net::ClientTrust>> TrustCache::find(const CaFile& c
 
 namespace {
 
-Result<std::shared_ptr<const net::ClientTrust>> load_trust(const policy::UpstreamResource& upstream, const CaFile& ca,
-                                                           TrustCache& trusts) {
+Result<std::shared_ptr<const net::ClientTrust>> load_trust(const policy::UpstreamResource& upstream,
+                                                           const CaFile& ca, TrustCache& trusts) {
   auto trust = trusts.find(ca);
   if (trust.has_value()) return trust;
   const std::string where = upstream.tls.ca.empty() ? std::string() : upstream.tls.ca + ": ";

@@ -87,7 +87,8 @@ Result<std::unique_ptr<const credentials::Credential>> UpstreamBuilder::make(
                  "is unbound: where its secret would go was changed; set the secret again with "
                  "`claviger credential set`");
   if (resource.state == CredentialState::kMissing)
-    return Error(Code::kInvalid, Blame::kOperator, "has no secret yet; set one with `claviger credential set`");
+    return Error(Code::kInvalid, Blame::kOperator,
+                 "has no secret yet; set one with `claviger credential set`");
   const std::string destination = digest_destination(*upstream.resource, resource, upstream.ca_digest);
   base::SecretBytes secret = CLV_TRY(secrets_.read(resource, destination));
   return kind.make({resource.name, auth_of(resource, *upstream.resource), std::move(secret), destination},
@@ -165,7 +166,8 @@ Result<std::shared_ptr<const World>> build_world(std::shared_ptr<const policy::S
 Result<void> check_resource(const policy::Resource& resource) {
   if (const auto* upstream = std::get_if<policy::UpstreamResource>(&resource)) {
     CLV_TRY_VOID(check_auth(upstream->auth));
-    if (upstream->tls.ca.empty()) return ok();  // nothing of its own to load; the system's store takes its time
+    if (upstream->tls.ca.empty())
+      return ok();  // nothing of its own to load; the system's store takes its time
     UpstreamRuntime runtime;
     runtime.resource = upstream;
     TrustCache trusts(nullptr);

@@ -195,7 +195,8 @@ TEST_F(WorldTest, CaFilesThatWentBadAreFoundBeforeTheyAreReadAnew) {
     const auto checked = check_ca_files(*world->upstreams);
     ASSERT_FALSE(checked.has_value());
     EXPECT_NE(checked.error().what().find(ca_file), std::string_view::npos) << checked.error().what();
-    EXPECT_NE(checked.error().what().find("upstream 'api'"), std::string_view::npos) << checked.error().what();
+    EXPECT_NE(checked.error().what().find("upstream 'api'"), std::string_view::npos)
+        << checked.error().what();
   };
   write_ca("junk");
   expect_refusal();
@@ -203,6 +204,15 @@ TEST_F(WorldTest, CaFilesThatWentBadAreFoundBeforeTheyAreReadAnew) {
   expect_refusal();
   ::unlink(ca_file.c_str());
   expect_refusal();
+}
+
+TEST_F(WorldTest, AnUpstreamFromAStoreIsNamedOnce) {
+  policy::UpstreamResource upstream = resources.upstreams[0];
+  use_ca(upstream);  // of which there is no file
+  upstream.place.file = std::make_shared<const std::string>("upstream 'api'");
+  const auto refused = check_resource(upstream);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_TRUE(refused.error().what().starts_with("upstream 'api': tls.ca")) << refused.error().what();
 }
 
 TEST_F(WorldTest, ACaFileThatWasNoGoodBeforeHoldsNothingUp) {

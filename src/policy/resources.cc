@@ -30,9 +30,10 @@ Result<void> refuse_written_secret(const Document& map) {
                                                       "password", "api_key", "apikey", "credential"};
   for (const auto& [key, node] : map.entries) {
     if (std::ranges::find(kSlips, key) == kSlips.end()) continue;
-    return invalid_at(node.place, "'" + key +
-                                      "': a secret never stands in a resource; with a store, set it with `claviger "
-                                      "credential set`, in side-car mode say from: env:NAME or from: file:PATH");
+    return invalid_at(node.place,
+                      "'" + key +
+                          "': a secret never stands in a resource; with a store, set it with `claviger "
+                          "credential set`, in side-car mode say from: env:NAME or from: file:PATH");
   }
   return ok();
 }

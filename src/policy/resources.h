@@ -104,8 +104,7 @@ Result<Quota> parse_quota(std::string_view text);
 
 struct GrantResource {
   base::Place place;
-  std::string
-      name;  // optional in files; made up when absent: grant_names.h
+  std::string name;  // optional in files; made up when absent: grant_names.h
   std::string principal;  // exactly one of principal and role
   std::string role;
   std::string upstream;

@@ -77,8 +77,10 @@ net::Task<bool> OutboxDrain::drain_once() {
   }
   const std::uint64_t appended = lane_.appended();
   while (lane_.synced() < appended) co_await pause(kLookAgain);
-  const std::uint64_t last = entries->back().number;
-  const auto forgotten = co_await store_thread_.run([this, last] { return store_.forget_outbox(last); });
+  // These and no others: a row with a high number must not take along what was committed meanwhile.
+  std::vector<std::uint64_t> taken;
+  for (const store::OutboxEntry& entry : *entries) taken.push_back(entry.number);
+  const auto forgotten = co_await store_thread_.run([&] { return store_.forget_outbox(taken); });
   if (forgotten.has_value()) co_return true;
   if (!std::exchange(failing_, true)) log_.error("outbox_failed", {{"reason", forgotten.error().what()}});
   co_await pause(kTryAgain);

@@ -233,11 +233,24 @@ void Server::record(audit::Event event) {
 void Server::keep_house() {
   clock_watch_.look();
   watch_adoption();
+  watch_audit();
   if (control_.now() - swept_ > kSweep) {
     quotas_.sweep(control_.wall_now());
     swept_ = control_.now();
   }
   housekeeping_.start(kHousekeeping, [this] { keep_house(); });
+}
+
+// Says why, once, and once that it is over.
+void Server::watch_audit() {
+  if (!audit_log_) return;
+  const audit::LogState state = audit_log_->state();
+  if (state.failing == audit_failing_) return;
+  audit_failing_ = state.failing;
+  if (state.failing)
+    log_.error("audit_log_failing", {{"reason", state.failure},
+                                     {"detail", "calls wait, then get 503; it is tried again by itself"}});
+  else log_.info("audit_log_recovered");
 }
 
 // A worker that goes on deciding by what was revoked must not go on.

@@ -46,6 +46,8 @@ class Server {
   Result<void> run();
 
   const net::Endpoint& gateway_endpoint() const noexcept { return gateway_endpoint_; }
+  // Requires: there is an admin listener.
+  const net::Endpoint& admin_endpoint() const noexcept { return own_listeners_.back(); }
   // The CA that callers need when the certificate is the generated one; empty otherwise.
   const std::string& ca_file() const noexcept { return ca_file_; }
   const Config& config() const noexcept { return options_.config; }
@@ -75,6 +77,7 @@ class Server {
   void finish_reload(const Certificates& certificates, std::uint64_t revision);
   void keep_house();
   void watch_adoption();
+  void watch_audit();
   void record(audit::Event event);
   void announce();
   void shut_down();
@@ -106,6 +109,7 @@ class Server {
   std::string ca_file_;
   bool ready_ = false;
   bool stopping_ = false;
+  bool audit_failing_ = false;
 
   telemetry::WorkerMetrics control_metrics_;
   net::BufferPool control_buffers_;

@@ -24,6 +24,7 @@ std::string locate(std::string_view url, const std::string& directory);
 
 // kInvalid when the URL is no store's, or the file is none of ours, or others may write it; kUnavailable when it cannot be
 // opened.
-Result<std::unique_ptr<Store>> open(std::string_view url, const std::string& directory, const OpenOptions& options);
+Result<std::unique_ptr<Store>> open(std::string_view url, const std::string& directory,
+                                    const OpenOptions& options);
 
 }  // namespace claviger::store

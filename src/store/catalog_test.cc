@@ -40,8 +40,8 @@ TEST_F(CatalogTest, SaysWhereAStoreIs) {
 
 TEST_F(CatalogTest, RefusesWhatIsNoStoresUrlAndSaysWhatThereIs) {
   using namespace std::string_view_literals;
-  for (const std::string_view url : {""sv, "sqlite:"sv, "sqlite"sv, "a.db"sv, "SQLITE:a.db"sv, "postgres://localhost/x"sv,
-                                     "sqlite:a\0b"sv, " sqlite:a.db"sv}) {
+  for (const std::string_view url : {""sv, "sqlite:"sv, "sqlite"sv, "a.db"sv, "SQLITE:a.db"sv,
+                                     "postgres://localhost/x"sv, "sqlite:a\0b"sv, " sqlite:a.db"sv}) {
     const auto checked = check_url(url);
     ASSERT_FALSE(checked.has_value()) << url;
     EXPECT_NE(checked.error().what().find("sqlite:FILE"), std::string_view::npos);

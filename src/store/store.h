@@ -98,8 +98,8 @@ class Store {
 
   // The first entries, at most `limit`.
   virtual Result<std::vector<OutboxEntry>> outbox(std::size_t limit) = 0;
-  // Those numbered up to `number` are in the log for good.
-  virtual Result<void> forget_outbox(std::uint64_t number) = 0;
+  // These are in the log for good.
+  virtual Result<void> forget_outbox(std::span<const std::uint64_t> numbers) = 0;
   // The number of the last entry ever put in; 0 for none.
   virtual Result<std::uint64_t> last_outbox() = 0;
   // Entries from now on are numbered above `number`: for a store that was put back from a backup.

@@ -171,7 +171,8 @@ void expose_process(Exposition& out, const ProcessSample& process) {
 }
 
 void expose_audit(Exposition& out, const AuditSample& audit) {
-  out.family("claviger_audit_log_events", "gauge", "Events in the audit log: synced, and under a checkpoint.");
+  out.family("claviger_audit_log_events", "gauge",
+             "Events in the audit log: synced, and under a checkpoint.");
   out.sample("claviger_audit_log_events", R"(state="synced")", audit.size);
   out.sample("claviger_audit_log_events", R"(state="checkpointed")", audit.checkpointed);
   out.family("claviger_audit_queued_events", "gauge", "Events that wait to be synced.");
@@ -183,9 +184,11 @@ void expose_audit(Exposition& out, const AuditSample& audit) {
 }
 
 void expose_quotas(Exposition& out, const QuotaSample& quotas) {
-  out.family("claviger_quota_counters", "gauge", "Counters of quotas that are in use: one for each grant and principal.");
+  out.family("claviger_quota_counters", "gauge",
+             "Counters of quotas that are in use: one for each grant and principal.");
   out.sample("claviger_quota_counters", "", quotas.counters);
-  out.family("claviger_quota_saves_total", "counter", "Writes of quota counters to the store, failed ones included.");
+  out.family("claviger_quota_saves_total", "counter",
+             "Writes of quota counters to the store, failed ones included.");
   out.sample("claviger_quota_saves_total", "", quotas.saves);
   out.family("claviger_quota_saves_failed_total", "counter",
              "Writes of quota counters that failed; calls under these quotas are refused meanwhile.");

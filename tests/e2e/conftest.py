@@ -7,6 +7,7 @@ import pytest
 
 from support.certs import Authority
 from support.gateway import BINARY, Gateway
+from support.managed import ManagedGateway
 from support.memory import Scanner
 from support.nginx import Nginx
 from support.raw_upstream import RawUpstream
@@ -58,6 +59,22 @@ def make_gateway(tmp_path):
 
     def make(resources=({"kind": "principal", "name": "nobody"},), start=True, **how):
         gateway = Gateway(tmp_path / f"gateway{next(numbers)}", list(resources), **how)
+        made.append(gateway)
+        return gateway.start() if start else gateway
+
+    yield make
+    for gateway in made:
+        if gateway.process and gateway.process.poll() is None:
+            gateway.stop()
+
+
+@pytest.fixture
+def make_managed(tmp_path):
+    """Makes gateways with a store of their own, and starts them."""
+    made, numbers = [], itertools.count()
+
+    def make(start=True, **how):
+        gateway = ManagedGateway(tmp_path / f"managed{next(numbers)}", **how)
         made.append(gateway)
         return gateway.start() if start else gateway
 

@@ -17,7 +17,7 @@ COMMANDS = [["serve"], ["check-config"], ["key"], ["key", "new"], ["version"]]
 
 
 @pytest.mark.parametrize("arguments", [
-    [], ["nonsense"], ["serve", "--nonsense"], ["serve"], ["key"], ["key", "new"], ["key", "nonsense"],
+    [], ["nonsense"], ["serve", "--nonsense"], ["key"], ["key", "new"], ["key", "nonsense"],
     ["key", "new", "--principal", "p", "-o", "xml"], ["key", "new", "--principal", "p", "--expires", "soon"],
     ["key", "new", "--principal", "p", "--cidr", "everywhere"], ["key", "new", "--principal", "No Such Name!"],
     ["check-config"], ["serve", "--resources"], ["version", "extra"],
@@ -27,6 +27,12 @@ def test_wrong_usage_exits_with_2_and_points_to_help(arguments):
     assert done.returncode == 2, done
     assert "--help" in done.stderr
     assert done.stdout == ""
+
+
+def test_serving_what_is_not_there_says_how_to_make_it(tmp_path):
+    done = run("serve", "--data-dir", tmp_path / "nothing")
+    assert done.returncode == 1 and done.stdout == ""
+    assert "claviger init" in done.stderr and "--resources" in done.stderr
 
 
 @pytest.mark.parametrize("command", [[], *COMMANDS], ids=lambda command: " ".join(command) or "claviger")

@@ -146,7 +146,9 @@ def test_the_revision_rises_on_every_worker_with_each_reload(gateway):
         until(lambda: gateway.metric("claviger_snapshot_revision", worker=str(worker)) == second, f"worker {worker} to follow")
 
 
-def test_a_call_under_way_survives_a_reload_that_removes_its_upstream(gateway, resources, upstream, key):
+@pytest.fixture
+def under_way(gateway, upstream, key):
+    """A client in the middle of a call, and what lets the upstream finish its answer."""
     go_on = threading.Event()
 
     def halves(connection, request):
@@ -159,11 +161,37 @@ def test_a_call_under_way_survives_a_reload_that_removes_its_upstream(gateway, r
     with gateway.connect() as client:
         client.request("GET", "/raw/halves", [wire.bearer(key)])
         client.read_until(b"first half ")
-        gateway.write_resources(resources[2:4])  # principal and key alone
-        gateway.reload()
+        yield client, go_on
         go_on.set()
-        assert b"second half" in client.read_until(b"0\r\n\r\n")
-        assert client.call("GET", "/raw/any", [wire.bearer(key)]).status == 404
+
+
+def test_a_call_under_way_survives_a_reload_that_changes_what_is_around_it(gateway, resources, upstream, key, under_way):
+    client, go_on = under_way
+    other = make_api_key()
+    gateway.write_resources([*resources, yaml.upstream("other", upstream.url()), yaml.principal("other"),
+                             yaml.api_key(other, "other"), yaml.grant("other", "raw")])
+    gateway.reload()
+    assert gateway.get("/raw/any", other).status == 200
+    gateway.write_resources(resources)
+    gateway.reload()
+    assert gateway.get("/raw/any", other).status == 401
+
+    go_on.set()
+
+    assert b"second half" in client.read_until(b"0\r\n\r\n")
+    assert client.call("GET", "/raw/any", [wire.bearer(key)]).status == 200
+
+
+@pytest.mark.parametrize("kinds", [{"upstream", "credential", "grant"}, {"grant"}, {"api_key"}, {"api_key", "principal", "grant"}],
+                         ids=" ".join)
+def test_a_call_under_way_is_broken_off_when_what_it_rests_on_is_taken_away(gateway, resources, under_way, kinds):
+    client, _ = under_way
+    gateway.write_resources([each for each in resources if each["kind"] not in kinds])
+    gateway.reload()
+
+    with pytest.raises((wire.BrokenAnswer, OSError)):  # and the answer does not look whole
+        client.read_until(b"0\r\n\r\n")
+    assert gateway.metric("claviger_calls_revoked_total") == 1
 
 
 def test_calls_go_on_while_reloads_storm(gateway, key):

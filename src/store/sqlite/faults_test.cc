@@ -160,7 +160,8 @@ TEST_F(SqliteFaults, FailsTheSmallWritesTheSameWay) {
   const std::string name = "quota";
   ASSERT_TRUE(store_->save_counters({&counter, 1}).has_value());
   break_writes(ENOSPC);
-  EXPECT_EQ(store_->forget_outbox(1).error().code(), Code::kUnavailable);
+  const std::uint64_t first = 1;
+  EXPECT_EQ(store_->forget_outbox({&first, 1}).error().code(), Code::kUnavailable);
   EXPECT_EQ(store_->number_outbox_above(100).error().code(), Code::kUnavailable);
   EXPECT_EQ(store_->save_counters({&counter, 1}).error().code(), Code::kUnavailable);
   EXPECT_EQ(store_->forget_counters({&name, 1}).error().code(), Code::kUnavailable);
@@ -168,7 +169,7 @@ TEST_F(SqliteFaults, FailsTheSmallWritesTheSameWay) {
   EXPECT_EQ(store_->outbox(10)->size(), 1U);
   EXPECT_EQ(*store_->last_outbox(), 1U);
   EXPECT_EQ(store_->counters()->size(), 1U);
-  EXPECT_TRUE(store_->forget_outbox(1).has_value());
+  EXPECT_TRUE(store_->forget_outbox({&first, 1}).has_value());
 }
 
 TEST_F(SqliteFaults, LeavesNoHalfBackup) {

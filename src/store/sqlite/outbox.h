@@ -12,7 +12,7 @@ class Outbox {
   explicit Outbox(Database& database) noexcept : database_(database) {}
 
   Result<std::vector<OutboxEntry>> first(std::size_t limit);
-  Result<void> forget(std::uint64_t number);
+  Result<void> forget(std::span<const std::uint64_t> numbers);
   Result<std::uint64_t> last();
   Result<void> number_above(std::uint64_t number);
 
@@ -20,6 +20,7 @@ class Outbox {
   Result<void> add(std::span<const std::string> events);
 
  private:
+  Result<std::uint64_t> highest();
   Database& database_;
 };
 

@@ -49,7 +49,9 @@ class SqliteStore final : public Store {
   Result<Revision> commit(const Batch& batch) override;
 
   Result<std::vector<OutboxEntry>> outbox(std::size_t limit) override { return outbox_.first(limit); }
-  Result<void> forget_outbox(std::uint64_t number) override { return outbox_.forget(number); }
+  Result<void> forget_outbox(std::span<const std::uint64_t> numbers) override {
+    return outbox_.forget(numbers);
+  }
   Result<std::uint64_t> last_outbox() override { return outbox_.last(); }
   Result<void> number_outbox_above(std::uint64_t number) override { return outbox_.number_above(number); }
 

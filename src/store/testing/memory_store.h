@@ -115,9 +115,11 @@ class MemoryStore final : public Store {
     return std::vector(state_.outbox.begin(), state_.outbox.begin() + count);
   }
 
-  Result<void> forget_outbox(std::uint64_t number) override {
+  Result<void> forget_outbox(std::span<const std::uint64_t> numbers) override {
     CLV_TRY_VOID(writable());
-    while (!state_.outbox.empty() && state_.outbox.front().number <= number) state_.outbox.pop_front();
+    std::erase_if(state_.outbox, [&](const OutboxEntry& entry) {
+      return std::ranges::find(numbers, entry.number) != numbers.end();
+    });
     return ok();
   }
 

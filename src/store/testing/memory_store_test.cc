@@ -28,7 +28,8 @@ TEST(MemoryStore, FailsWhenToldTo) {
   add_new(batch, "grant", "a");
   store.fail_writes(true);
   EXPECT_EQ(store.commit(batch).error().code(), Code::kUnavailable);
-  EXPECT_EQ(store.forget_outbox(1).error().code(), Code::kUnavailable);
+  const std::uint64_t first = 1;
+  EXPECT_EQ(store.forget_outbox({&first, 1}).error().code(), Code::kUnavailable);
   EXPECT_EQ(*store.head(), 0U);
   store.fail_everything(true);
   EXPECT_EQ(store.head().error().code(), Code::kUnavailable);

@@ -34,6 +34,7 @@ class StoreContract : public ::testing::TestWithParam<std::function<std::unique_
   void reopen();
   // Commits, and fails the test if it cannot.
   void commit(const Batch& batch);
+  void forget(const std::vector<std::uint64_t>& numbers);
   Batch next_batch();
   Record at(std::string_view kind, std::string_view name);  // that has to be there
   std::string new_file();  // that is not there, in a directory of the test's

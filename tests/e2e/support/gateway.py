@@ -144,6 +144,9 @@ class Gateway:
     def spawn(self):
         command = [*self.wrapper, str(BINARY), "serve", "--resources", str(self.resources), "--config", str(self.config_file),
                    "--data-dir", str(self.data), *self.arguments]
+        return self.spawn_command(command)
+
+    def spawn_command(self, command):
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True, env=self.env, cwd=self.directory)
         self.log = Lines(self.process.stderr)

@@ -64,6 +64,9 @@ def durable_copy(mirror, directory):
 def crash(live, mirror):
     """The power cut. Nothing may be running in `live`; the next process starts with a mirror of its own."""
     live, mirror = Path(live), Path(mirror)
+    if not (mirror / "root").exists():  # killed before it had begun, and so had written nothing
+        shutil.rmtree(mirror, ignore_errors=True)
+        return
     left = live.with_name(live.name + ".after-power-cut")
     durable_copy(mirror, left)
     shutil.rmtree(live)
