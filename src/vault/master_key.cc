@@ -91,9 +91,10 @@ Result<MasterKey> MasterKey::read(std::string_view from, SecretSources& sources,
     return known.error().within("master key");
   auto line = sources.read(from);
   if (!line.has_value() && is_missing_file(from)) {
-    return Error::formatted(Code::kNotFound, Blame::kOperator,
-                            "master key: there is no file " + std::string(from.substr(kFile.size())) +
-                                "; `claviger init` makes one");
+    return Error::formatted(
+        Code::kNotFound, Blame::kOperator,
+        "master key: there is no file " + std::string(from.substr(kFile.size())) +
+            ": put it back from where you keep it (a new gateway: `claviger init` makes one)");
   }
   if (!line.has_value()) return line.error().within("master key");
   auto key = parse(line->reveal_text(), arena);

@@ -99,7 +99,9 @@ TEST_F(MasterKeyTest, SaysThatInitMakesTheFileThatIsMissing) {
   const auto key = read("file:" + path());
   ASSERT_FALSE(key.has_value());
   EXPECT_EQ(key.error().code(), Code::kNotFound);
-  EXPECT_EQ(key.error().what(), "master key: there is no file " + path() + "; `claviger init` makes one");
+  EXPECT_EQ(key.error().what(),
+            "master key: there is no file " + path() +
+                ": put it back from where you keep it (a new gateway: `claviger init` makes one)");
 }
 
 TEST_F(MasterKeyTest, RefusesAFileThatOthersMayTouch) {

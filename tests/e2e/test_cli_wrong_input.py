@@ -190,6 +190,7 @@ WRONG = {
 class Setting:
     def __init__(self, directory):
         self.gateway = ManagedGateway(directory / "gateway").start()
+        self.gateway.checkpointed()  # one case asks for the last checkpoint
         self.gateway.apply(managed_resources("raw", "http://127.0.0.1:1"))
         self.gateway.set_secret("raw-main", SECRET)
         down = ManagedGateway(directory / "down")
