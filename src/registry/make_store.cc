@@ -45,8 +45,10 @@ Result<void> begin_era(store::Store& store, vault::KeyHolder& keys, std::uint64_
   store::Batch batch;
   batch.base = CLV_TRY(store.head());
   batch.meta.push_back(write_era(keys, era));
-  const std::string event =
-      audit::Event(now, "store.restored").add("log_at", in_log).add("revision", batch.base).text();
+  const std::string event = audit::Event(now, "store.restored")
+                                .add("log_at", EventNumber::of(in_log).revision)
+                                .add("revision", batch.base)
+                                .text();
   seal_events(keys, {.era = era, .revision = batch.revision(), .index = 0}, {event}, batch.outbox);
   vault::RecordGuard guard(keys);
   CLV_TRY_VOID(guard.protect(store, batch));

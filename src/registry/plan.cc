@@ -98,12 +98,7 @@ Result<void> Plan::add(Change change) {
   CLV_TRY_VOID(check_match(change, current));
   if (current.record) write.replaces = current.record->revision;
   if (current.is_live() && current.fault.empty()) {
-    Body body = CLV_TRY(read_body(current.record->body));
-    statuses_[write.key] = body.status;
-    specs_[write.key] = body.spec;
-    write.before = shown_body(change.kind, body);
-    write.record = *current.record;
-    before_[write.key] = std::move(body);
+    CLV_TRY_VOID(begin_with(*current.record, write));
   } else if (!current.fault.empty() && !takes_document(change.verb) && change.verb != Verb::kDelete) {
     return refuse(Code::kConflict,
                   label(write.key) + " " + current.fault +
@@ -120,6 +115,16 @@ Result<void> Plan::add(Change change) {
   else if (change.verb == Verb::kSetSecret) CLV_TRY_VOID(add_secret(change, write));
   else CLV_TRY_VOID(add_status(change, write));
   keep(std::move(write));
+  return ok();
+}
+
+// From a record as it is: good, and live.
+Result<void> Plan::begin_with(const store::Record& record, PlannedWrite& write) {
+  Body body = CLV_TRY(read_body(record.body));
+  write.record = record;
+  write.before = shown_body(write.key.first, body);
+  before_[write.key] = body;
+  after_[write.key] = std::move(body);
   return ok();
 }
 
@@ -164,7 +169,7 @@ Result<void> Plan::add_document(Change& change, PlannedWrite& write) {
                       "and run `claviger credential set " +
                       credential->name + "`");
   std::string spec = write_spec(change.document);
-  if (!is_new && spec == specs_[write.key]) {
+  if (!is_new && spec == before_[write.key].spec) {
     // It may yet be unbound, where its upstream changes along with it.
     if (change.kind == Kind::kCredential) write.resource = std::move(resource);
     write.event = "unbound";
@@ -172,7 +177,7 @@ Result<void> Plan::add_document(Change& change, PlannedWrite& write) {
   }
   if (status_of(write).revoked && change.kind == Kind::kApiKey)
     return refuse(Code::kConflict, label(write.key) + " is revoked for good: create another one");
-  specs_[write.key] = std::move(spec);
+  after_[write.key].spec = std::move(spec);
   write.resource = std::move(resource);
   write.effect = is_new ? Effect::kCreated : Effect::kChanged;
   write.event = is_new ? "created" : "changed";
@@ -205,7 +210,7 @@ Result<void> Plan::add_status(const Change& change, PlannedWrite& write) {
   write.effect = status == before ? Effect::kUnchanged : Effect::kChanged;
   write.event = past_of(change.verb);
   store::Record as_written = *current_[write.key].record;
-  as_written.body = write_body({specs_[write.key], {}});
+  as_written.body = write_body({after_[write.key].spec, {}});
   policy::Resource resource = CLV_TRY(load_record(as_written)).resource;
   const auto* principal = std::get_if<policy::PrincipalResource>(&resource);
   if (change.verb == Verb::kEnable && principal != nullptr && principal->disabled)
@@ -288,12 +293,7 @@ Result<void> Plan::unbind_those_of(const std::string& upstream) {
     write.key = key;
     write.event = "unbound";
     write.replaces = current.record->revision;
-    write.record = *current.record;
-    Body body = CLV_TRY(read_body(current.record->body));
-    write.before = shown_body(key.first, body);
-    statuses_[key] = body.status;
-    specs_[key] = body.spec;
-    before_[key] = std::move(body);
+    CLV_TRY_VOID(begin_with(*current.record, write));
     write.resource = CLV_TRY(load_record(*current.record)).resource;
     CLV_TRY_VOID(bind(write));
     if (write.effect != Effect::kUnchanged) keep(std::move(write));
@@ -327,7 +327,7 @@ void Plan::finish(PlannedWrite& write) {
   write.record.updated_at = time_;
   write.record.mac.clear();
   if (!write.record.deleted) {
-    const Body body{specs_[write.key], status_of(write)};
+    const Body& body = after_[write.key];
     write.record.body = write_body(body);
     write.after = shown_body(write.key.first, body);
   }

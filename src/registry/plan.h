@@ -67,7 +67,8 @@ class Plan {
   const policy::UpstreamResource* upstream_of(const policy::CredentialResource& credential) const;
   Result<void> bind(PlannedWrite& write);
   Result<void> unbind_those_of(const std::string& upstream);
-  Status& status_of(PlannedWrite& write) { return statuses_[write.key]; }
+  Status& status_of(PlannedWrite& write) { return after_[write.key].status; }
+  Result<void> begin_with(const store::Record& record, PlannedWrite& write);
   Result<void> begin_anew(policy::Kind kind, PlannedWrite& write);
   void keep(PlannedWrite write);
   void finish(PlannedWrite& write);
@@ -81,8 +82,7 @@ class Plan {
   std::vector<PlannedWrite> writes_;
   std::map<RecordKey, std::size_t> positions_;  // in writes_
   std::map<RecordKey, Body> before_;     // of those that are live and good
-  std::map<RecordKey, std::string> specs_;
-  std::map<RecordKey, Status> statuses_;
+  std::map<RecordKey, Body> after_;   // what each write makes of it
 };
 
 }  // namespace claviger::registry

@@ -31,14 +31,6 @@ Error not_ours() {
                "a record's body is not of the form that this gateway writes");
 }
 
-Document string_node(std::string_view text) {
-  Document node;
-  node.type = Document::Type::kScalar;
-  node.scalar = text;
-  node.quoted = true;
-  return node;
-}
-
 void add_flag(std::string& out, std::string_view name, bool value) {
   if (!value) return;
   out += out.size() > 1 ? ",\"" : "\"";
@@ -141,6 +133,14 @@ std::string shown_spec(policy::Kind kind, const std::string& spec) {
 
 }  // namespace
 
+Document text_node(std::string_view text) {
+  Document node;
+  node.type = Document::Type::kScalar;
+  node.scalar = text;
+  node.quoted = true;
+  return node;
+}
+
 std::string label_of(policy::Kind kind, std::string_view name) {
   return std::string(policy::kind_name(kind)) + " '" + std::string(name) + "'";
 }
@@ -199,8 +199,8 @@ Result<Loaded> load_record(const store::Record& record) {
   const Document* spec = reader.find("spec");
   if (spec == nullptr || status == nullptr || spec->type != Document::Type::kMap) return not_ours();
   Document resource = *spec;
-  resource.entries.push_back({"kind", string_node(record.kind)});
-  resource.entries.push_back({"name", string_node(record.name)});
+  resource.entries.push_back({"kind", text_node(record.kind)});
+  resource.entries.push_back({"name", text_node(record.name)});
   Loaded loaded{.resource = CLV_TRY(policy::read_resource(resource)),
                 .status = CLV_TRY(read_status(*status))};
   apply_status(loaded.status, loaded.resource);

@@ -50,6 +50,8 @@ Result<Loaded> load_record(const store::Record& record);
 void apply_status(const Status& status, policy::Resource& resource);
 policy::CredentialState credential_state(const Status& status) noexcept;
 
+// A string, as a document that was read would have it.
+base::Document text_node(std::string_view text);
 // "grant 'ci:openai'": what a resource is called in messages.
 std::string label_of(policy::Kind kind, std::string_view name);
 // Puts the label in the place of each node, so that whatever is wrong with the document is said of the resource.

@@ -46,12 +46,8 @@ Result<void> name_grant(Change& change, std::map<std::string, int>& counts) {
   const auto grant = std::get<policy::GrantResource>(CLV_TRY(policy::read_resource(change.document)));
   change.name = policy::made_up_name(grant);
   if (const int count = ++counts[change.name]; count > 1) change.name += ":" + std::to_string(count);
-  base::Document name;
-  name.type = base::Document::Type::kScalar;
-  name.scalar = change.name;
-  name.quoted = true;
   std::erase_if(change.document.entries, [](const auto& entry) { return entry.first == "name"; });
-  change.document.entries.push_back({"name", std::move(name)});
+  change.document.entries.push_back({"name", text_node(change.name)});
   return ok();
 }
 
@@ -72,18 +68,6 @@ Error with_number_of_label(const Error& error, const std::vector<RecordKey>& key
     if (error.what().starts_with(label)) return with_number(error, i + 1, keys.size());
   }
   return error;
-}
-
-// Whose upstream is the same object in both snapshots.
-std::set<std::string> unchanged_credentials(const policy::Snapshot& before, const policy::Snapshot& after) {
-  std::set<std::string> names;
-  const auto old_ones = before.upstreams();
-  const auto new_ones = after.upstreams();
-  for (std::size_t i = 0; i < std::min(old_ones.size(), new_ones.size()); ++i) {
-    if (old_ones[i] == nullptr || old_ones[i] != new_ones[i]) continue;
-    for (const auto& credential : old_ones[i]->credentials) names.insert(credential.name);
-  }
-  return names;
 }
 
 }  // namespace
@@ -345,9 +329,7 @@ net::Task<void> StoredRegistry::publish(std::shared_ptr<const gateway::World> wo
 
 // What is committed is what is: nothing in here can fail.
 void StoredRegistry::adopt(Prepared& prepared) {
-  const auto kept = unchanged_credentials(*world_->policy, *prepared.world->policy);
-  std::erase_if(unusable_, [&](const auto& each) { return !kept.contains(each.name); });
-  std::ranges::move(prepared.unusable, std::back_inserter(unusable_));
+  unusable_ = std::move(prepared.unusable);  // of all upstreams, those that did not change included
   for (auto& [name, secret] : prepared.secrets) {
     if (secret) secrets_[name] = *std::move(secret);
     else secrets_.erase(name);
@@ -401,6 +383,7 @@ net::Task<Result<std::vector<Outcome>>> StoredRegistry::change(Actor actor, std:
   if (dry_run || prepared->batch.writes.empty()) co_return outcomes(*prepared);
   const auto committed = co_await commit(prepared->batch);
   if (!committed.has_value()) co_return committed.error();
+  auto done = outcomes(*prepared);
   const bool healed = heals(prepared->writes);
   adopt(*prepared);
   if (healed) {
@@ -410,7 +393,7 @@ net::Task<Result<std::vector<Outcome>>> StoredRegistry::change(Actor actor, std:
   }
   drain_.kick(last_event());
   co_await publish(world_);
-  co_return outcomes(*prepared);
+  co_return done;
 }
 
 net::Task<Result<CreatedKey>> StoredRegistry::create_key(Actor actor, KeyRequest request) {

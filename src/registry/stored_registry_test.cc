@@ -238,6 +238,19 @@ TEST_F(StoredRegistryTest, UnbindsEvenWhenTheCredentialIsAppliedAlongUnchanged) 
   EXPECT_THAT(view(Kind::kCredential, "main"), HasSubstr(R"("state":"unbound")"));
 }
 
+TEST_F(StoredRegistryTest, NoticesACredentialThatCannotBeUsedOnce) {
+  must(list_of(document(kUpstream), document(kCredential), document(kPrincipal)));
+  const std::size_t before = notices().size();
+  EXPECT_EQ(before, 1U);
+  for (int i = 0; i < 3; ++i) {
+    must(list_of(verb(Verb::kDisable, Kind::kPrincipal, "ci")));
+    must(list_of(verb(Verb::kEnable, Kind::kPrincipal, "ci")));
+  }
+  EXPECT_EQ(notices().size(), before);
+  must(list_of(secret("main", kSecret)));
+  EXPECT_THAT(notices(), ElementsAre());
+}
+
 TEST_F(StoredRegistryTest, KeepsTheSecretWhenItsDestinationStays) {
   make_world();
   must(list_of(document(

@@ -17,12 +17,17 @@
 namespace claviger::server {
 namespace {
 
-// "Not there" is an answer; that it cannot be told is none.
+// Whoever can make files there must not excuse a rollback: the mark counts when it is this user's or root's. "Not there" is an
+// answer; that it cannot be told is none.
 Result<bool> has_mark(const std::string& mark) {
   struct stat status{};
-  if (::lstat(mark.c_str(), &status) == 0) return true;
-  if (errno == ENOENT) return false;
-  return Error::from_errno(Code::kInvalid, Blame::kOperator, "looking for " + mark, errno);
+  if (::lstat(mark.c_str(), &status) != 0) {
+    if (errno == ENOENT) return false;
+    return Error::from_errno(Code::kInvalid, Blame::kOperator, "looking for " + mark, errno);
+  }
+  if (S_ISREG(status.st_mode) && (status.st_uid == ::geteuid() || status.st_uid == 0)) return true;
+  return Error::formatted(Code::kInvalid, Blame::kOperator,
+                          mark + " was not made by `claviger restore`: remove it");
 }
 
 }  // namespace
