@@ -193,6 +193,8 @@ Result<std::unique_ptr<Disk>> Disk::open(const std::string& directory) {
   Descriptor fd(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (!fd.is_open()) return failed("cannot open", path);
   CLV_TRY_VOID(base::check_not_writable_by_others(fd.number(), path));
+  // Files that are there can be appended to all the same; a checkpoint's state is a new file each time.
+  if (::faccessat(fd.number(), ".", W_OK | X_OK, AT_EACCESS) != 0) return failed("cannot write in", path);
   if (::flock(fd.number(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK)
       return Error::formatted(Code::kUnavailable, Blame::kOperator, path + " is in use by another gateway");

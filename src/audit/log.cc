@@ -19,7 +19,8 @@ namespace {
 using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
-constexpr auto kPollMost = 2ms;
+// Each look that finds something is a write and a sleep: few of them, however slowly calls come.
+constexpr auto kPollMost = 10ms;
 constexpr auto kPollIdleMost = 20ms;
 constexpr auto kRetryFirst = 100ms;
 constexpr auto kRetryMost = 1000ms;
