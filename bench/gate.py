@@ -20,7 +20,7 @@ from harness.processes import BenchError, Processes  # noqa: E402
 from harness.setting import Setting, choose_cores  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
-SYSCALLS = {64: 5.0, 1: 6.2}  # connections: most system calls for each request
+SYSCALLS = {64: 4.4, 1: 6.2}  # connections: most system calls for each request
 OWN_ALLOCATIONS = 0.01  # for each request; what is above zero is timers and the log's turn of buffers
 
 
