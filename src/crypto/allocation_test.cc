@@ -37,12 +37,12 @@ TEST_F(Allocations, OfAnOpenAreNone) {
   EXPECT_EQ(arena_.usage().in_use, in_use);
 }
 
-TEST_F(Allocations, OfADigestAreOneOfOpensslsOwn) {
+TEST_F(Allocations, OfADigestAreNone) {
   Sha256 hash;
   static_cast<void>(hash.digest("warm"));
   const std::size_t before = allocations;
   static_cast<void>(hash.digest("fake-key"));
-  EXPECT_EQ(allocations, before + 1);
+  EXPECT_EQ(allocations, before);
 }
 #endif
 

@@ -36,16 +36,28 @@ constexpr int decode_sextet(int c) noexcept {
 
 int octet(std::byte byte) noexcept { return std::to_integer<int>(byte); }
 
-consteval std::array<std::uint32_t, 256> crc_table() {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t i = 0; i < table.size(); ++i) {
+// [n][b]: the CRC of byte b with n zero bytes behind it, so that eight bytes are taken at a time ("slicing by 8"): one by
+// one, each waits for the one before.
+using CrcTables = std::array<std::array<std::uint32_t, 256>, 8>;
+consteval CrcTables crc_tables() {
+  CrcTables tables{};
+  for (std::uint32_t i = 0; i < 256; ++i) {
     std::uint32_t crc = i;
     for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ ((crc & 1) != 0 ? 0xedb88320U : 0);
-    table[i] = crc;
+    tables[0][i] = crc;
   }
-  return table;
+  for (std::size_t n = 1; n < tables.size(); ++n)
+    for (std::size_t i = 0; i < 256; ++i)
+      tables[n][i] = tables[n - 1][i] >> 8 ^ tables[0][tables[n - 1][i] & 255];
+  return tables;
 }
-constexpr auto kCrcTable = crc_table();
+constexpr CrcTables kCrc = crc_tables();
+
+std::uint32_t little_endian(std::string_view four) noexcept {
+  std::uint32_t word = 0;
+  for (std::size_t i = 0; i < 4; ++i) word |= std::uint32_t{static_cast<unsigned char>(four[i])} << 8 * i;
+  return word;
+}
 
 }  // namespace
 
@@ -92,7 +104,13 @@ Decoded base64_decode(std::string_view text, std::span<std::byte> out) noexcept 
 
 unsigned crc32(std::string_view text) noexcept {
   std::uint32_t crc = ~0U;
-  for (const char c : text) crc = crc >> 8 ^ kCrcTable[(crc ^ static_cast<unsigned char>(c)) & 255];
+  for (; text.size() >= 8; text.remove_prefix(8)) {
+    const std::uint32_t low = crc ^ little_endian(text);
+    const std::uint32_t high = little_endian(text.substr(4));
+    crc = kCrc[7][low & 255] ^ kCrc[6][low >> 8 & 255] ^ kCrc[5][low >> 16 & 255] ^ kCrc[4][low >> 24] ^
+          kCrc[3][high & 255] ^ kCrc[2][high >> 8 & 255] ^ kCrc[1][high >> 16 & 255] ^ kCrc[0][high >> 24];
+  }
+  for (const char c : text) crc = crc >> 8 ^ kCrc[0][(crc ^ static_cast<unsigned char>(c)) & 255];
   return ~crc;
 }
 

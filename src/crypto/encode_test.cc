@@ -120,5 +120,23 @@ TEST(Crc32, SeesEverySingleBitFlip) {
   }
 }
 
+// Bit by bit, as it is defined.
+unsigned slow_crc32(std::string_view text) {
+  std::uint32_t crc = ~0U;
+  for (const char c : text) {
+    crc ^= static_cast<unsigned char>(c);
+    for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ ((crc & 1) != 0 ? 0xedb88320U : 0);
+  }
+  return ~crc;
+}
+
+TEST(Crc32, OfAnyLengthIsWhatItIsBitByBit) {
+  std::string text;
+  for (int size = 0; size < 100; ++size) {
+    EXPECT_EQ(crc32(text), slow_crc32(text)) << size;
+    text += static_cast<char>(size * 37);
+  }
+}
+
 }  // namespace
 }  // namespace claviger::crypto

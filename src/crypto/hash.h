@@ -13,24 +13,15 @@ namespace claviger::crypto {
 
 using Sha256Digest = std::array<std::byte, 32>;
 
-// SHA-256 (FIPS 180-4) with a context that is kept, which halves the cost of a fresh one.
-// Threads: one at a time; each worker has its own.
+// SHA-256 (FIPS 180-4). Allocates nothing.
+// Threads: any. Secrets: what is worked with lies on the stack and is wiped.
 class Sha256 {
  public:
-  Sha256();
-  ~Sha256();
-  Sha256(Sha256&&) noexcept;
-  Sha256& operator=(Sha256&&) noexcept;
-
   Sha256Digest digest(std::span<const std::byte> data) noexcept;
   Sha256Digest digest(std::string_view text) noexcept;
   // Of the parts one after the other, each preceded by its length (8 bytes, big-endian): no two lists of
   // parts have the same input.
   Sha256Digest digest_parts(std::span<const std::string_view> parts) noexcept;
-
- private:
-  struct Context;
-  std::unique_ptr<Context> context_;
 };
 
 // Time depends on the size alone. False when sizes differ.

@@ -26,7 +26,17 @@ constexpr std::size_t kKeySize = kChecksumStart + kChecksumSize;
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
 bool is_lower(char c) noexcept { return c >= 'a' && c <= 'z'; }
-bool is_base62(char c) noexcept { return is_digit(c) || is_lower(c) || (c >= 'A' && c <= 'Z'); }
+
+constexpr std::array<bool, 256> kIsBase62 = [] {
+  std::array<bool, 256> is{};
+  for (const char c : kBase62) is[static_cast<unsigned char>(c)] = true;
+  return is;
+}();
+bool is_base62(std::string_view text) noexcept {
+  bool all = true;
+  for (const char c : text) all &= kIsBase62[static_cast<unsigned char>(c)];
+  return all;
+}
 
 bool is_id(std::string_view text) noexcept {
   if (text.size() != kIdSize) return false;
@@ -72,10 +82,7 @@ std::optional<ApiKeyView> parse_api_key(std::string_view text) noexcept {
   if (text.size() != kKeySize || !text.starts_with(kPrefix) || text[kSecretStart - 1] != '_')
     return std::nullopt;
   const std::string_view id = text.substr(kIdStart, kIdSize);
-  if (!is_id(id)) return std::nullopt;
-  for (const char c : text.substr(kSecretStart)) {
-    if (!is_base62(c)) return std::nullopt;
-  }
+  if (!is_id(id) || !is_base62(text.substr(kSecretStart))) return std::nullopt;
   const std::array<char, kChecksumSize> checksum = checksum_of(text.substr(0, kChecksumStart));
   if (text.substr(kChecksumStart) != std::string_view(checksum.data(), checksum.size())) return std::nullopt;
   return ApiKeyView{.id = id, .text = text};

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "identity/presented.h"
 
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -24,7 +25,7 @@ Error no_key() noexcept {
           "no API key: send one as 'Authorization: Bearer', as the password of Basic, or in X-API-Key"};
 }
 
-bool is_alphanumeric(char c) noexcept {
+constexpr bool is_alphanumeric(char c) noexcept {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
@@ -38,13 +39,17 @@ bool is_token(std::string_view text) noexcept {
 }
 
 // RFC 9110 section 11.2.
+constexpr std::array<bool, 256> kIsToken68 = [] {
+  std::array<bool, 256> is{};
+  for (int c = 0; c < 128; ++c) is[static_cast<std::size_t>(c)] = is_alphanumeric(static_cast<char>(c));
+  for (const char c : std::string_view("-._~+/")) is[static_cast<unsigned char>(c)] = true;
+  return is;
+}();
 bool is_token68(std::string_view text) noexcept {
-  constexpr std::string_view kMarks = "-._~+/";
   while (text.ends_with('=')) text.remove_suffix(1);
-  for (const char c : text) {
-    if (!is_alphanumeric(c) && kMarks.find(c) == std::string_view::npos) return false;
-  }
-  return !text.empty();
+  bool all = !text.empty();
+  for (const char c : text) all &= kIsToken68[static_cast<unsigned char>(c)];
+  return all;
 }
 
 // RFC 7617: the password begins behind the first ':' and may hold more of them.
