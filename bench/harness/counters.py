@@ -32,6 +32,23 @@ def resident_kib(pid: int) -> int:
     return sum(_status_kib(process, "VmRSS") for process in descendants(pid))
 
 
+def secret_kib(pid: int) -> tuple[int, int]:
+    """Memory of memfd_secret: what there is of it, and how much of that VmRSS counts already."""
+    size = resident = 0
+    for process in descendants(pid):
+        with open(f"/proc/{process}/smaps") as maps:
+            for text in re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", maps.read(), flags=re.M):
+                if "secretmem" not in text.split("\n", 1)[0]:
+                    continue
+                size += int(re.search(r"^Size:\s+(\d+)", text, re.M).group(1))
+                resident += int(re.search(r"^Rss:\s+(\d+)", text, re.M).group(1))
+    return size, resident
+
+
+def open_files(pid: int) -> int:
+    return sum(len(os.listdir(f"/proc/{process}/fd")) for process in descendants(pid))
+
+
 def _status_kib(pid: int, field: str) -> int:
     with open(f"/proc/{pid}/status") as text:
         found = re.search(rf"^{field}:\s+(\d+) kB", text.read(), re.M)

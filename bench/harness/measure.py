@@ -21,7 +21,8 @@ _WARM_UP = 0.5  # seconds: connections, TLS handshakes, pools
 class Sample:
     """One window. For direct calls there is no CPU time.
 
-    `waited` is the share of the window in which a thread was ready and something else had its core.
+    `waited` is the share of the window in which a thread was ready and something else had its core, `busy` how many
+    cores' worth of it all threads together ran.
     """
 
     rate: float
@@ -29,6 +30,7 @@ class Sample:
     p99_us: float
     cpu_us: float | None = None
     waited: float = 0.0
+    busy: float = 0.0
 
 
 @dataclass
@@ -113,7 +115,8 @@ class Measurement:
         done = _at_least_one(requests_after - requests)
         return Sample(rate=done / (at_after - at), p50_us=result["p50_us"], p99_us=result["p99_us"],
                       cpu_us=None if gateway is None else (ran_after - ran) / done / 1000,
-                      waited=(waited_after - waited) / 1e9 / (at_after - at))
+                      waited=(waited_after - waited) / 1e9 / (at_after - at),
+                      busy=(ran_after - ran) / 1e9 / (at_after - at))
 
     def _progress(self, gateway: Gateway | None) -> tuple[int, tuple[int, int], float]:
         requests = self._upstream.requests()

@@ -10,10 +10,22 @@ import socket
 import ssl
 import subprocess
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from .processes import BenchError, Processes, free_port, tail, tool, wait_for_port
 from .setting import CREDENTIAL, PATH, Setting
+
+
+@dataclass(frozen=True)
+class Shape:
+    """In what the gateways of one part of the benchmark differ from those of another; the same for all peers."""
+
+    streams: bool = False  # each piece of an answer is passed on at once
+    connections: int = 8192  # at most
+    workers: int = 1  # of Claviger alone
+    cores: tuple[int, ...] = ()  # none: the setting's
 
 
 def _nginx_user() -> str:
@@ -53,14 +65,33 @@ class Upstream:
         return int(text.split(b"handled requests\n")[1].split()[2])
 
 
+class EventSource:
+    """The upstream of event streams: nginx cannot make events."""
+
+    def __init__(self, setting: Setting, processes: Processes, tool_path: Path, rate: int) -> None:
+        directory = setting.make_directory("event_source")
+        self._ports = free_port(), free_port()
+        log = str(directory / "output.log")
+        process = processes.start(
+            [str(tool_path), "event-source", f"--port={self._ports[0]}", f"--tls-port={self._ports[1]}",
+             f"--certificate={setting.certificate}", f"--private-key={setting.private_key}",
+             f"--credential={CREDENTIAL}", f"--rate={rate}"], setting.cores.upstream, log)
+        wait_for_port(process, self._ports[1], "the event source", log)
+
+    def port(self, tls: bool) -> int:
+        return self._ports[1] if tls else self._ports[0]
+
+
 class Gateway:
     """One gateway doing the job. `preload`: count its allocations into counts_file."""
 
     name = ""
 
-    def __init__(self, setting: Setting, upstream: Upstream, tls: bool, preload: Path | None = None) -> None:
-        self.setting, self.upstream, self.tls, self.preload = setting, upstream, tls, preload
-        self.directory = setting.make_directory(f"{self.name}_{'tls' if tls else 'plain'}")
+    def __init__(self, setting: Setting, upstream: Upstream | EventSource, tls: bool, preload: Path | None = None,
+                 shape: Shape = Shape()) -> None:
+        self.setting, self.upstream, self.tls, self.preload, self.shape = setting, upstream, tls, preload, shape
+        several = f"_{shape.workers}" if shape.workers > 1 else ""  # beside one of one worker
+        self.directory = setting.make_directory(f"{self.name}_{'tls' if tls else 'plain'}{several}")
         self.port = free_port()
         self.log = str(self.directory / "output.log")
         self.counts_file = self.directory / "allocations"
@@ -86,7 +117,8 @@ class Gateway:
         env = {}
         if self.preload is not None:
             env = {"LD_PRELOAD": str(self.preload), "CLV_ALLOC_COUNT_FILE": str(self.counts_file)}
-        self.process = processes.start(command, self.setting.cores.gateway, self.log, env)
+        cores = list(self.shape.cores) or self.setting.cores.gateway
+        self.process = processes.start(command, cores, self.log, env)
         self.pid = self.process.pid
         wait_for_port(self.process, self.port, self.name, self.log)
 
@@ -125,6 +157,7 @@ class Gateway:
 
 class Nginx(Gateway):
     name = "nginx"
+    access_log = "{directory}/access.log calls buffer=64k flush=1s"
 
     @classmethod
     def version(cls) -> str:
@@ -138,7 +171,7 @@ class Nginx(Gateway):
             listen = "\n    ".join([
                 f"listen 127.0.0.1:{self.port} ssl backlog=1024;", f"ssl_certificate {self.setting.certificate};",
                 f"ssl_certificate_key {self.setting.private_key};", "ssl_protocols TLSv1.3;",
-                "ssl_conf_command Ciphersuites TLS_AES_256_GCM_SHA384;", "ssl_session_cache shared:sessions:1m;"])
+                "ssl_conf_command Ciphersuites TLS_AES_256_GCM_SHA384;", "ssl_session_tickets on;"])
             proxy_pass = "\n      ".join([
                 "proxy_pass https://backend/;", "proxy_ssl_protocols TLSv1.3;",
                 "proxy_ssl_conf_command Ciphersuites TLS_AES_256_GCM_SHA384;", "proxy_ssl_verify on;",
@@ -146,8 +179,17 @@ class Nginx(Gateway):
                 "proxy_ssl_server_name on;", "proxy_ssl_session_reuse on;"])
         self.setting.fill("nginx_gateway.conf.in", self.directory / "nginx.conf", {
             "USER": _nginx_user(), "DIR": self.directory, "LISTEN": listen, "PROXY_PASS": proxy_pass,
-            "UPSTREAM_PORT": self.upstream.port(self.tls), "CREDENTIAL": CREDENTIAL})
+            "UPSTREAM_PORT": self.upstream.port(self.tls), "CREDENTIAL": CREDENTIAL,
+            "ACCESS_LOG": self.access_log.format(directory=self.directory), "CONNECTIONS": self.shape.connections,
+            "BUFFERING": "proxy_buffering off;" if self.shape.streams else ""})
         self._launch(processes, [tool("nginx", "nginx"), "-c", str(self.directory / "nginx.conf")])
+
+
+class NginxNoLog(Nginx):
+    """nginx without any access log, which is less than the job."""
+
+    name = "nginx_no_log"
+    access_log = "off"
 
 
 class NginxAgain(Nginx):
@@ -179,7 +221,9 @@ class Haproxy(Gateway):
             bind += f" ssl crt {both}"
             server += f" ssl verify required ca-file {self.setting.ca} sni str(localhost) verifyhost localhost"
         self.setting.fill("haproxy.cfg.in", self.directory / "haproxy.cfg", {
-            "DIR": self.directory, "BIND": bind, "SERVER": server, "LOG_PORT": log_port, "CREDENTIAL": CREDENTIAL})
+            "DIR": self.directory, "BIND": bind, "SERVER": server, "LOG_PORT": log_port, "CREDENTIAL": CREDENTIAL,
+            "CONNECTIONS": self.shape.connections,
+            "NO_DELAY": "option http-no-delay" if self.shape.streams else ""})
         self._launch(processes, [tool("haproxy", "haproxy"), "-db", "-f", str(self.directory / "haproxy.cfg")])
 
 
@@ -210,11 +254,23 @@ class Claviger(Gateway):
         if self.tls:
             tls = f'{{ cert: "{self.setting.certificate}", key: "{self.setting.private_key}" }}'
         config.write_text(f"""data_dir: {self.setting.make_directory(self.directory.name + '/data')}
-gateway: {{ listen: "127.0.0.1:{self.port}", tls: {tls}, workers: 1 }}
+gateway: {{ listen: "127.0.0.1:{self.port}", tls: {tls}, workers: {self.shape.workers} }}
 admin: {{ listen: "127.0.0.1:{free_port()}", tls: off }}
+limits: {{ connections: {self.shape.connections}, requests_per_connection: 1000000000 }}
+audit: {{ durability: group }}
 log: {{ level: info, access: off }}
 """)
         self._launch(processes, [str(self.binary), "serve", "--resources", str(resources), "--config", str(config)])
+
+    def check(self) -> None:
+        """Besides: the calls of the check must be in the audit log soon after."""
+        super().check()
+        deadline = time.monotonic() + 2
+        call = f'"path":"/api{PATH}","status":200'
+        while not any(call in segment.read_text() for segment in self.directory.glob("data/audit/*.jsonl")):
+            if time.monotonic() > deadline:
+                raise BenchError(f"{self.name}: a call is not in the audit log\n{tail(self.log)}")
+            time.sleep(0.05)
 
     def _resources(self, secret: Path) -> str:
         port = self.upstream.port(self.tls)
@@ -255,6 +311,10 @@ class ClavigerNullAudit(Claviger):
         self.binary = Claviger.binary.parent / "claviger_null_audit"
         super().start(processes)
 
+    def check(self) -> None:
+        Gateway.check(self)
+
 
 GATEWAYS: dict[str, type[Gateway]] = {
-    gateway.name: gateway for gateway in (Nginx, Claviger, Haproxy, NginxAgain, ClavigerNullAudit)}
+    gateway.name: gateway
+    for gateway in (Nginx, Claviger, Haproxy, NginxNoLog, NginxAgain, ClavigerNullAudit)}

@@ -44,6 +44,7 @@ class Cores:
     gateway: list[int]
     upstream: list[int]
     load: list[int]
+    spare: list[int]  # nobody's: for a second worker, or attackers
 
 
 def choose_cores() -> Cores:
@@ -52,8 +53,10 @@ def choose_cores() -> Cores:
     if len(usable) < 2:
         raise BenchError("at least two cores are needed: one for the gateway alone")
     if len(usable) == 2:
-        return Cores([usable[1]], [usable[0]], [usable[0]])
-    return Cores([usable[1]], [usable[2]], usable[3:4] or [usable[0]])
+        return Cores([usable[1]], [usable[0]], [usable[0]], [])
+    if len(usable) == 3:
+        return Cores([usable[1]], [usable[2]], [usable[0]], [])
+    return Cores([usable[1]], [usable[2]], [usable[3]], [usable[0], *usable[4:]])
 
 
 @dataclass

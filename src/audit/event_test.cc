@@ -48,7 +48,9 @@ telemetry::AccessRecord full_call() {
   return {.time = kNewYear + 1234567us,
           .request_id = "0190b5f0c0de",
           .principal = "billing-service",
+          .auth = "api_key",
           .key_id = "7f3k9x2m",
+          .certificate = "dns:billing.example.com",
           .address = "192.0.2.7",
           .upstream = "openai",
           .method = "POST",
@@ -74,7 +76,8 @@ TEST(CallEvent, SaysWhatTheAccessLogSaysUnderTheSameNames) {
   EXPECT_EQ(
       written(full_call()),
       R"({"v":1,"time":"2026-01-01T00:00:01.234Z","type":"call.finished","request_id":"0190b5f0c0de",)"
-      R"("principal":"billing-service","key_id":"7f3k9x2m","address":"192.0.2.7","upstream":"openai","method":"POST",)"
+      R"("principal":"billing-service","auth":"api_key","key_id":"7f3k9x2m",)"
+      R"("certificate":"dns:billing.example.com","address":"192.0.2.7","upstream":"openai","method":"POST",)"
       R"("path":"/v1/chat/completions","status":200,"code":"ok","grant":"billing-openai",)"
       R"("credential":"openai-main","bytes_in":512,"bytes_out":18446744073709551615,"duration_us":1250,"reused":true})");
 }

@@ -20,8 +20,14 @@ Error Error::from_errno(Code code, Blame blame, std::string_view doing, int erro
   return formatted(code, blame, fmt::format("{}: {}", doing, reason));
 }
 
+Error Error::with_detail(std::string what) const {
+  Error error = formatted(code_, blame_, std::move(what));
+  error.literal_ = literal_;
+  return error;
+}
+
 Error Error::within(std::string_view where) const {
-  return formatted(code_, blame_, fmt::format("{}: {}", where, what()));
+  return with_detail(fmt::format("{}: {}", where, what()));
 }
 
 std::string_view code_name(Code code) noexcept {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace claviger {
 
@@ -52,12 +53,25 @@ class [[nodiscard]] Error {
   // For text put together at run time, off the hot path (it allocates).
   static Error formatted(Code code, Blame blame, std::string what);
 
+  // With `shown`, a literal, for callers: what `what` says beyond it (an address, a name inside) is for the operator alone.
+  template <std::size_t N>
+  static Error detailed(Code code, Blame blame, const char (&shown)[N], std::string what) {
+    Error error = formatted(code, blame, std::move(what));
+    error.literal_ = {shown, N - 1};
+    return error;
+  }
+
   // The same for a failed system call: "<doing>: <strerror(error_number)>".
   static Error from_errno(Code code, Blame blame, std::string_view doing, int error_number);
 
   Code code() const noexcept { return code_; }
   Blame blame() const noexcept { return blame_; }
   std::string_view what() const noexcept { return text_ ? std::string_view(*text_) : literal_; }
+  // What of it is a literal, and so holds nothing that was found at run time; empty: nothing.
+  std::string_view literal() const noexcept { return literal_; }
+
+  // The same error, as callers see it, with another text for the operator.
+  Error with_detail(std::string what) const;
 
   // The same error with `where: ` before its text. For adding context on the way up.
   Error within(std::string_view where) const;

@@ -103,4 +103,8 @@ Result<Cidr> parse_cidr(std::string_view text) {
   return range;
 }
 
+std::span<const std::uint8_t> network_of(const IpAddress& address) noexcept {
+  return std::span(address.bytes).first(address.v6 ? 8 : 4);
+}
+
 }  // namespace claviger::base

@@ -38,6 +38,10 @@ struct Cidr {
 // is likelier a slip than a wish.
 Result<Cidr> parse_cidr(std::string_view text);
 
+// What stands for whoever has the address: all of it, or of IPv6 its /64, of which one has every address.
+// A view into the argument.
+std::span<const std::uint8_t> network_of(const IpAddress& address) noexcept;
+
 // Whether an address is out of bounds for an upstream unless allowed: loopback, private, link-local,
 // unspecified, multicast, carrier-grade NAT, benchmarking, documentation and other special-purpose
 // ranges (IANA special-purpose registries), NAT64 and 6to4 forms of any of those included.

@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 
-#include <string_view>
-
 #include <initializer_list>
+#include <string_view>
+#include <vector>
 
 namespace claviger::base {
 namespace {
@@ -25,6 +25,18 @@ TEST(ParseIp, ReadsBothFamilies) {
   EXPECT_EQ(round_trip("2001:DB8:0:0:0:0:0:1"), "2001:db8::1");
   EXPECT_EQ(round_trip("2001:0db8::0001"), "2001:db8::1");
   EXPECT_EQ(round_trip("64:ff9b::192.0.2.1"), "64:ff9b::c000:201");
+}
+
+TEST(NetworkOf, IsTheAddressOrOfIpv6ItsFirst64Bits) {
+  const auto of = [](std::string_view text) {
+    const IpAddress address = *parse_ip(text);
+    const auto network = network_of(address);
+    return std::vector<std::uint8_t>(network.begin(), network.end());
+  };
+  EXPECT_EQ(of("192.0.2.1"), (std::vector<std::uint8_t>{192, 0, 2, 1}));
+  EXPECT_EQ(of("2001:db8::1"), of("2001:db8::ffff:ffff:ffff:ffff"));
+  EXPECT_NE(of("2001:db8::1"), of("2001:db8:0:1::1"));
+  EXPECT_EQ(of("::ffff:192.0.2.1"), of("192.0.2.1"));
 }
 
 TEST(ParseIp, FoldsMappedAddressesIntoV4) {

@@ -147,8 +147,8 @@ Result<base::SecretBytes> AdminClient::write_head(const AdminRequest& request, s
 }
 
 net::Task<Result<void>> AdminClient::connect() {
-  auto stream =
-      CLV_CO_TRY(co_await net::connect(*loop_, *resolver_, address_.destination, tls_, kConnectLimit));
+  auto stream = CLV_CO_TRY(
+      co_await net::connect(*loop_, *resolver_, address_.destination, tls_, {kConnectLimit, kConnectLimit}));
   connection_ = std::make_unique<http::ClientConnection>(std::move(stream), buffers_);
   co_return ok();
 }

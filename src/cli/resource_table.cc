@@ -47,9 +47,18 @@ std::string expiry(const Document& resource, WallTime now) {
   return when.empty() ? "never" : format_distance(when, now);
 }
 
+// The first of several, and how many more there are.
+std::string base_url(const Document& resource) {
+  const Document* several = member(resource, "base_urls");
+  if (several == nullptr || several->items.empty()) return text(resource, "base_url");
+  const std::size_t more = several->items.size() - 1;
+  const std::string& first = several->items.front().scalar;
+  return more == 0 ? first : first + ",+" + std::to_string(more);
+}
+
 Cells upstream_cells(const Document& resource, WallTime now) {
   const Document* auth = member(resource, "auth");
-  return {text(resource, "name"), text(resource, "mount"), text(resource, "base_url"),
+  return {text(resource, "name"), text(resource, "mount"), base_url(resource),
           auth == nullptr ? std::string() : text(*auth, "kind"), age(resource, now)};
 }
 

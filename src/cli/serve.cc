@@ -24,8 +24,8 @@ class Serve final : public Command {
            "  claviger serve --resources ./resources                  beside an application: resources from "
            "YAML files\n"
            "  claviger serve --config c.yaml                          with a configuration of your own\n\n"
-           "SIGHUP reads certificates, CA files and, with --resources, resources anew; a bad file changes\n"
-           "nothing. SIGTERM finishes what is in flight.\n"
+           "SIGHUP reads configuration, certificates, CA files and, with --resources, resources anew; a bad\n"
+           "file changes nothing. SIGTERM finishes what is in flight.\n"
            "CLAVIGER_SECRET_MEMORY=memfd|locked picks the memory that secrets live in (default: memfd where\n"
            "there is one).";
   }
@@ -44,21 +44,27 @@ class Serve final : public Command {
       return usage_error("--demo makes resources of its own; leave --resources out");
     server::SecretMemory memory = CLV_TRY(server::prepare_process());
     server::raise_file_limit();
+    return serve(CLV_TRY(read_config()), memory);
+  }
+
+ private:
+  // What the command line says wins, now and at each reload.
+  Result<server::Config> read_config() const {
     server::Config config =
         config_.empty() ? server::default_config() : CLV_TRY(server::read_config(config_));
     if (!data_dir_.empty()) config.data_dir = data_dir_;
     else if (demo_) config.data_dir = "claviger-demo";
-    return serve(std::move(config), memory);
+    return config;
   }
 
- private:
   Result<void> serve(server::Config config, server::SecretMemory& memory) {
     const SystemClock clock;
     telemetry::Log log(config.log_level, STDERR_FILENO, clock);
     const auto control = CLV_TRY(net::Loop::create(clock));
     if (!demo_) {
-      const auto server =
-          CLV_TRY(server::Server::create(*control, {std::move(config), resources_, {}}, memory, clock, log));
+      const auto server = CLV_TRY(server::Server::create(
+          *control, {std::move(config), resources_, {}, [this] { return read_config(); }}, memory, clock,
+          log));
       return server->run();
     }
     if (!server::is_initialised(config)) CLV_TRY(server::initialise(config, memory, clock));
@@ -66,7 +72,8 @@ class Serve final : public Command {
     std::unique_ptr<server::Server> server;
     Result<void> outcome = ok();
     const auto on_ready = [&] { net::spawn(show(*server, *demo, memory, *control, outcome)); };
-    server = CLV_TRY(server::Server::create(*control, {std::move(config), "", on_ready}, memory, clock, log));
+    server = CLV_TRY(server::Server::create(
+        *control, {std::move(config), "", on_ready, [this] { return read_config(); }}, memory, clock, log));
     CLV_TRY_VOID(server->run());
     return outcome;
   }

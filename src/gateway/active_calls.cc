@@ -4,13 +4,42 @@
 #include <algorithm>
 #include <optional>
 
+#include "gateway/certificate_check.h"
 #include "gateway/key_check.h"
 
 namespace claviger::gateway {
 namespace {
 
-WallTime first_to_expire(const policy::ApiKey& key, const policy::Grant& grant) noexcept {
-  return std::min(key.expires.value_or(WallTime::max()), grant.expires.value_or(WallTime::max()));
+// Of what lets the call through; by which key and grant, is said beside it. A certificate that is nobody's lets nobody through.
+WallTime first_to_expire(const Call& call, const policy::ApiKey* key, const policy::Grant& grant) noexcept {
+  WallTime first = grant.expires.value_or(WallTime::max());
+  if (key != nullptr && key->expires) first = std::min(first, *key->expires);
+  if (!call.certificate_name.empty() && call.certificate != nullptr)
+    first = std::min(first, call.certificate->expires);
+  return first;
+}
+
+// A signature or two for each; whoever has a request meanwhile waits for so many.
+constexpr int kJudgedAtOnce = 16;
+
+struct Who {
+  policy::PrincipalIndex principal;
+  const policy::ApiKey* key;  // null: by certificate alone
+};
+
+// Who the caller is by `policy`, by the same proof; none when that proves nothing any more.
+std::optional<Who> still_known(const Call& call, const policy::Snapshot& policy, WallTime now) noexcept {
+  const CertificateOwner owner = owner_of(call.certificate, call.needs_certificate, policy, now);
+  if (call.key == nullptr) {
+    if (owner.kind != CertificateOwner::Kind::kOne || policy.principal(owner.principal).disabled)
+      return std::nullopt;
+    return Who{owner.principal, nullptr};
+  }
+  const policy::ApiKey* key = policy.find_key(call.key->id);
+  if (key == nullptr || key->hash != call.key->hash || !is_usable(*key, call.address, policy, now) ||
+      !goes_with(owner, key->principal, policy))
+    return std::nullopt;
+  return Who{key->principal, key};
 }
 
 // Whether a request still goes where it went: the same upstream, by the same mount, at the same place.
@@ -28,16 +57,14 @@ std::optional<policy::UpstreamIndex> same_upstream(const Call& call, const World
 // What the stages decided, decided again by `world`: until when the call may go on; none when it may not.
 std::optional<WallTime> allowed_until(const Call& call, const World& world, WallTime now) noexcept {
   const policy::Snapshot& policy = *world.policy;
-  const policy::ApiKey* key = policy.find_key(call.key->id);
-  if (key == nullptr || key->hash != call.key->hash || !is_usable(*key, call.address, policy, now))
-    return std::nullopt;
-  if (policy.principal(key->principal).name != call.principal->name) return std::nullopt;
+  const auto who = still_known(call, policy, now);
+  if (!who || policy.principal(who->principal).name != call.principal->name) return std::nullopt;
   const auto upstream = same_upstream(call, world);
   if (!upstream) return std::nullopt;
-  const policy::Grant* grant = policy.authorize(key->principal, *upstream, call.head->method,
+  const policy::Grant* grant = policy.authorize(who->principal, *upstream, call.head->method,
                                                 call.head->method_text, call.path_below_mount(), now);
   if (grant == nullptr) return std::nullopt;
-  return first_to_expire(*key, *grant);
+  return first_to_expire(call, who->key, *grant);
 }
 
 }  // namespace
@@ -45,7 +72,10 @@ std::optional<WallTime> allowed_until(const Call& call, const World& world, Wall
 // --- One call ------------------------------------------------------------------------------------
 
 ActiveCall::ActiveCall(ActiveCalls& calls, Call& call, http::ServerConnection& caller) noexcept
-    : call_(&call), caller_(&caller), expires_(first_to_expire(*call.key, *call.grant)) {
+    : call_(&call),
+      caller_(&caller),
+      expires_(first_to_expire(call, call.key, *call.grant)),
+      judged_(calls.round_) {
   link_before(calls.anchor_);
   calls.earliest_ = std::min(calls.earliest_, expires_);
 }
@@ -67,6 +97,11 @@ void ActiveCall::end() noexcept {
   call_->revoked = true;
   caller_->abort();
   interruption_.interrupt();  // may be the end of this object
+}
+
+void ActiveCall::on_deadline() noexcept {
+  has_run_out_ = true;
+  interruption_.interrupt(Interrupted::kOutOfTime);  // may be the end of this object
 }
 
 // --- All of them ---------------------------------------------------------------------------------
@@ -91,11 +126,29 @@ void ActiveCalls::recheck_those(const World& world, WallTime now, Concerns conce
     }
     earliest_ = std::min(earliest_, call.expires_);
   }
+  end_those(ending, [](ActiveCall& call) { call.end(); });
+}
+
+template <class End>
+void ActiveCalls::end_those(ActiveCall& ending, End end) noexcept {
   while (ending.next_ != &ending) {
     ActiveCall& call = *ending.next_;
     call.unlink();
-    call.end();
+    end(call);
   }
+}
+
+void ActiveCalls::end_all() noexcept {
+  ActiveCall ending;
+  while (anchor_.next_ != &anchor_) {
+    ActiveCall& call = *anchor_.next_;
+    call.unlink();
+    call.link_before(ending);
+  }
+  end_those(ending, [](ActiveCall& call) {
+    call.caller_->abort();
+    call.interruption_.interrupt();  // may be the end of the call
+  });
 }
 
 void ActiveCalls::recheck(const World& world, WallTime now) noexcept {
@@ -105,6 +158,35 @@ void ActiveCalls::recheck(const World& world, WallTime now) noexcept {
 void ActiveCalls::end_expired(const World& world, WallTime now) noexcept {
   if (earliest_ > now) return;
   recheck_those(world, now, [now](const ActiveCall& call) { return call.expires_ <= now; });
+}
+
+// New calls come last, and those that are judged go there: the first is judged last of all.
+bool ActiveCalls::judge_some(const net::ServerTls& tls, const World& world, WallTime now) noexcept {
+  const auto has_more = [this] { return anchor_.next_ != &anchor_ && anchor_.next_->judged_ != round_; };
+  ActiveCall ending;
+  for (int i = 0; i < kJudgedAtOnce && has_more(); ++i) {
+    ActiveCall& call = *anchor_.next_;
+    call.judged_ = round_;
+    look_at_certificate(*call.call_, *call.caller_, &tls);
+    const auto until = allowed_until(*call.call_, world, now);
+    call.unlink();
+    call.link_before(until ? anchor_ : ending);
+    if (!until) continue;
+    call.expires_ = *until;
+    earliest_ = std::min(earliest_, call.expires_);
+  }
+  end_those(ending, [](ActiveCall& call) { call.end(); });
+  return has_more();
+}
+
+std::size_t ActiveCalls::count(std::string_view principal, std::string_view pool_key,
+                               std::size_t most) const noexcept {
+  std::size_t found = 0;
+  for (const ActiveCall* each = anchor_.next_; each != &anchor_ && found < most; each = each->next_) {
+    const Call& call = *each->call_;
+    if (call.principal->name == principal && call.upstream->pool_key == pool_key) ++found;
+  }
+  return found;
 }
 
 }  // namespace claviger::gateway

@@ -3,10 +3,22 @@
 
 #include <gtest/gtest.h>
 
+#include <stdlib.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 
+#include "base/secret_arena.h"
 #include "gateway/testing/caller.h"
 #include "gateway/testing/script.h"
+#include "gateway/worker.h"
+#include "identity/api_key.h"
+#include "net/local_ca.h"
+#include "net/testing/skipping_clock.h"
+#include "net/ticket_keys.h"
+#include "net/tls.h"
 
 namespace claviger::gateway {
 namespace {
@@ -22,7 +34,8 @@ constexpr const char* kStream =
 
 struct ActiveCallsTest : ::testing::Test {
   net::ListeningSocket socket = *net::listen_on(*net::parse_endpoint("127.0.0.1:0"), false);
-  testing::Stand stand{socket.bound.port};
+  net::testing::SkippingClock clock;
+  testing::Stand stand{socket.bound.port, clock};
   testing::Script script;
   std::unique_ptr<net::Acceptor> acceptor = script.listen(stand.loop(), socket.fd);
   std::vector<std::unique_ptr<Caller>> callers;
@@ -46,6 +59,13 @@ struct ActiveCallsTest : ::testing::Test {
   bool upstream_received(std::string_view text) {
     return stand.run_until(
         [&] { return !script.received.empty() && script.received.back().find(text) != std::string::npos; });
+  }
+  // For calls with so much to carry that a slow machine needs its time before anybody waits.
+  void let_it_take_its_time() {
+    policy::Resources resources = stand.resources();
+    resources.upstreams[0].timeouts.first_byte = resources.upstreams[0].timeouts.idle =
+        std::chrono::minutes(1);
+    stand.adopt(std::move(resources));
   }
   void disable_alice() {
     policy::Resources resources = stand.resources();
@@ -104,6 +124,7 @@ TEST_F(ActiveCallsTest, ACallThatWaitsForAConnectionIsEnded) {
   resources.principals[0].disabled = true;
   stand.adopt(std::move(resources));
   expect_revoked(one);
+  clock.skip(std::chrono::seconds(11));
   expect_upstream_closed();  // by its time-out, long after the call
 }
 
@@ -120,6 +141,7 @@ TEST_F(ActiveCallsTest, ACallThatWaitsForItsCallersBodyIsEnded) {
 }
 
 TEST_F(ActiveCallsTest, ACallInWhichNobodyReadsIsEnded) {
+  let_it_take_its_time();
   const std::string size = std::to_string(std::size_t{64} << 20);
   script.connections = {{{"\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: " + size + "\r\n\r\n" +
                                           std::string(std::size_t{64} << 20, 'x')}}};
@@ -137,6 +159,7 @@ TEST_F(ActiveCallsTest, ACallInWhichNobodyReadsIsEnded) {
 }
 
 TEST_F(ActiveCallsTest, ACallWhoseCallerDoesNotReadIsEnded) {
+  let_it_take_its_time();
   const std::string size = std::to_string(std::size_t{64} << 20);
   script.connections = {{{"\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: " + size + "\r\n\r\n" +
                                           std::string(std::size_t{64} << 20, 'x')}}};
@@ -287,6 +310,146 @@ TEST_F(ActiveCallsTest, ExpiryIsThatOfTheNewestWorld) {
   EXPECT_FALSE(one.is_over());
   stand.worker().active_calls.end_expired(*world, now + hours(3));
   expect_revoked(one);
+}
+
+// --- Shares of an upstream's connections ---------------------------------------------------------
+
+struct ShareTest : ActiveCallsTest {
+  std::string bobs_key;
+
+  ShareTest() {
+    stand.worker().pools.use({.connections = 8});
+    const identity::NewApiKey made = *identity::generate_api_key(stand.arena());
+    bobs_key = made.text.reveal_text();
+    policy::Resources resources = stand.resources();
+    policy::ApiKeyResource& key = resources.api_keys.emplace_back(resources.api_keys[0]);
+    key.name = made.id;
+    key.principal = "bob";
+    key.hash = made.hash;
+    resources.principals.emplace_back().name = "bob";
+    policy::GrantResource& grant = resources.grants.emplace_back(resources.grants[1]);
+    grant.name = "bobs";
+    grant.principal = "bob";
+    stand.adopt(std::move(resources));
+  }
+  void bob_asks(Caller& caller) {
+    script.connections.push_back({{"\r\n\r\n", kStream}});
+    caller.say("GET /api/v1/events HTTP/1.1\r\nHost: g\r\nX-API-Key: " + bobs_key + "\r\n\r\n");
+  }
+  std::uint64_t refused() { return stand.metrics().value(Counter::kLimitUpstreamConnectionsPerPrincipal); }
+};
+
+TEST_F(ShareTest, ACallerWithSlowCallsLeavesAQuarterToOthers) {
+  for (int i = 0; i < 6; ++i) streaming();
+  Caller& one_more = caller();
+  one_more.get("/api/v1/events");
+  ASSERT_TRUE(one_more.hears("share of the upstream's connections"));
+  EXPECT_TRUE(one_more.heard().starts_with("HTTP/1.1 429 "));
+  EXPECT_NE(one_more.heard().find("Retry-After: 1\r\n"), std::string::npos);
+  EXPECT_EQ(one_more.heard().find("RateLimit"), std::string::npos);
+  EXPECT_EQ(refused(), 1U);
+  for (int i = 0; i < 2; ++i) {
+    Caller& bobs = caller();
+    bob_asks(bobs);
+    EXPECT_TRUE(bobs.hears("hello"));
+  }
+  Caller& bobs = caller();
+  bob_asks(bobs);
+  EXPECT_TRUE(bobs.hears("HTTP/1.1 503 "));
+  EXPECT_EQ(refused(), 1U);
+}
+
+TEST_F(ShareTest, WhoHasLessThanHalfIsServedToTheLastConnection) {
+  for (int i = 0; i < 3; ++i) streaming();
+  for (int i = 0; i < 3; ++i) {
+    Caller& bobs = caller();
+    bob_asks(bobs);
+    ASSERT_TRUE(bobs.hears("hello"));
+  }
+  streaming();
+  Caller& one_more = caller();
+  one_more.get("/api/v1/events");
+  EXPECT_TRUE(one_more.hears("HTTP/1.1 429 "));
+  Caller& bobs = caller();
+  bob_asks(bobs);
+  EXPECT_TRUE(bobs.hears("hello"));
+}
+
+TEST_F(ShareTest, ThatIsGivenBackCountsNoMore) {
+  for (int i = 0; i < 6; ++i) streaming();
+  callers.pop_back();
+  ASSERT_TRUE(stand.run_until([&] { return stand.metrics().value(telemetry::Gauge::kRequestsActive) == 5; }));
+  streaming();
+  EXPECT_EQ(refused(), 0U);
+}
+
+TEST_F(ShareTest, CallsToAnotherUpstreamAreNoPartOfIt) {
+  for (int i = 0; i < 6; ++i) streaming();
+  script.connections.push_back({{"\r\n\r\n", kStream}});
+  Caller& elsewhere = caller();
+  elsewhere.get("/bare/events");
+  ASSERT_TRUE(elsewhere.hears("HTTP/1.1 "));
+  EXPECT_EQ(elsewhere.heard().find("429"), std::string::npos);
+  EXPECT_EQ(refused(), 0U);
+}
+
+TEST_F(ShareTest, TooFewConnectionsHaveNone) {
+  stand.worker().pools.use({.connections = 3});
+  for (int i = 0; i < 3; ++i) streaming();
+  Caller& one_more = caller();
+  one_more.get("/api/v1/events");
+  EXPECT_TRUE(one_more.hears("HTTP/1.1 503 "));
+}
+
+// --- Certificates, after a reload ----------------------------------------------------------------
+
+struct JudgedCalls : ActiveCallsTest {
+  // Of callers whose connections are plain, and so have shown none.
+  std::shared_ptr<const net::ServerTls> asking_for_certificates() {
+    const auto write = [this](const char* name, const std::string& text) {
+      std::ofstream(folder + name) << text;
+      return folder + name;
+    };
+    const net::LocalCa made = *net::make_local_ca({"localhost"});
+    return *net::ServerTls::create({.certificate_file = write("/own.pem", made.certificate_pem),
+                                    .key_file = write("/own.key", made.key_pem),
+                                    .client_ca_file = write("/ca.pem", made.ca_pem)},
+                                   *tickets);
+  }
+  JudgedCalls() { CLV_CHECK(::mkdtemp(folder.data()) != nullptr); }
+  ~JudgedCalls() override { std::filesystem::remove_all(folder); }
+  std::size_t ended() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(callers, [](const auto& each) { return each->is_over(); }));
+  }
+
+  std::string folder = "/tmp/claviger-judged-XXXXXX";
+  std::unique_ptr<base::SecretArena> arena = *base::SecretArena::create({});
+  SystemClock clock;
+  std::unique_ptr<net::TicketKeys> tickets = *net::TicketKeys::create(*arena, clock);
+};
+
+TEST_F(JudgedCalls, AreEndedAFewAtATimeSoThatOthersNeedNotWait) {
+  constexpr std::size_t kCalls = 50;
+  let_it_take_its_time();
+  for (std::size_t i = 0; i < kCalls; ++i) streaming();
+  use(stand.worker(), {.tls = asking_for_certificates()});
+  EXPECT_EQ(ended(), 16U);
+  callers[20]->hang_up();  // one ends by itself meanwhile
+  ASSERT_TRUE(stand.run_until([&] { return ended() == kCalls; }));
+  EXPECT_GE(stand.metrics().value(Counter::kCallsRevoked), kCalls - 1);
+}
+
+TEST_F(JudgedCalls, OfARoundThatIsOvertakenAreJudgedByTheNewest) {
+  constexpr std::size_t kCalls = 40;
+  let_it_take_its_time();
+  for (std::size_t i = 0; i < kCalls; ++i) streaming();
+  use(stand.worker(), {.tls = asking_for_certificates()});
+  use(stand.worker(), {});  // plain again
+  for (int i = 0; i < 5; ++i) stand.loop().turn(milliseconds(5));
+  EXPECT_EQ(ended(), 16U);
+  use(stand.worker(), {.tls = asking_for_certificates()});
+  ASSERT_TRUE(stand.run_until([&] { return ended() == kCalls; }));
 }
 
 }  // namespace

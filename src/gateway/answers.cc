@@ -38,6 +38,7 @@ Counter counter_of(Code code) noexcept {
 
 constexpr std::uint32_t kRetryNoCredential = 30;  // seconds; nothing better is known
 constexpr std::uint32_t kRetryUnavailable = 5;
+constexpr std::uint32_t kRetryShare = 1;
 
 // RateLimit and RateLimit-Policy, as draft-ietf-httpapi-ratelimit-headers has them.
 struct RateLimitText {
@@ -64,6 +65,10 @@ http::ProblemExtras extras_for(const Call& call, const policy::Rate& address_rat
   if (code == Code::kNoCredential) extras.retry_after_seconds = kRetryNoCredential;
   if (code == Code::kUnavailable) extras.retry_after_seconds = kRetryUnavailable;
   if (code != Code::kLimited) return extras;
+  if (call.has_its_share) {
+    extras.retry_after_seconds = kRetryShare;  // it is no rate, so there is none to describe
+    return extras;
+  }
   if (call.grant != nullptr && call.quota.kind == policy::QuotaDecision::Kind::kExhausted)
     return extras_for_quota(call, text);
   const bool is_grant = call.grant != nullptr && call.grant->rate.has_value();
@@ -105,9 +110,11 @@ net::Task<void> answer_with_problem(Worker& worker, http::ServerConnection& call
   worker.metrics.add(counter_of(error.code()));
   if (call.head != nullptr && call.head->minor == 0)
     caller.close_after_answer();  // as HTTP/1.0 expects unless told
+  // Who sends what has two readings may mean what follows for somebody else.
+  if (error.code() == Code::kBadRequest) caller.close_after_answer();
   call.status = http::problem_kind(error.code()).status;
   RateLimitText text;
-  http::ProblemExtras extras = extras_for(call, worker.shared.unauthenticated_rate, error.code(), text);
+  http::ProblemExtras extras = extras_for(call, worker.settings.unauthenticated, error.code(), text);
   extras.challenge = error.code() == Code::kUnauthenticated;
   extras.close = !caller.keeps_alive();
   extras.head_only = call.head != nullptr && call.head->method == http::Method::kHead;

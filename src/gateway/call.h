@@ -12,6 +12,7 @@
 #include "gateway/world.h"
 #include "http/message.h"
 #include "http/path.h"
+#include "net/tls.h"
 #include "policy/quota.h"
 #include "policy/rate.h"
 #include "policy/snapshot.h"
@@ -27,6 +28,10 @@ struct Call {
   const World* world = nullptr;
   base::IpAddress address;        // the caller's
   std::string_view address_text;
+  const net::PeerCertificate* certificate =
+      nullptr;  // that the connection has shown; null: none that is trusted
+  bool needs_certificate = false;                     // whatever else is shown
+  bool lost_certificate = false;  // one was shown, and is not trusted any more
   RequestId request_id{};
   WallTime wall{};
   Monotonic began{};
@@ -38,12 +43,14 @@ struct Call {
   bool path_is_canonical = false;
   // authenticate
   policy::KeyId presented_id;     // of the key that was presented, known or not; zeros for none
-  const policy::ApiKey* key = nullptr;
+  const policy::ApiKey* key = nullptr;  // null: it was the certificate alone
+  std::string_view certificate_name;  // by which the principal is known, of that certificate; empty: by none
+  policy::PrincipalIndex principal_index = 0;
   const policy::Principal* principal = nullptr;
   // resolve
   const UpstreamRuntime* upstream = nullptr;
   policy::UpstreamIndex upstream_index = 0;
-  std::string_view rest;          // of the path, behind the mount: "" or "/..."
+  std::string_view rest;  // of the path, behind the mount: "" or "/..."
   // authorize
   const policy::Grant* grant = nullptr;
   // limit
@@ -56,6 +63,9 @@ struct Call {
   // attach
   const credentials::Credential* credential = nullptr;
 
+  // relay
+  bool has_its_share = false;  // of the upstream's connections: refused for that
+
   // What came of it, for the record.
   bool revoked = false;  // while under way: the caller's connection is broken off, whatever the outcome says
   unsigned status = 0;
@@ -63,6 +73,7 @@ struct Call {
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   bool reused = false;
+  unsigned retries = 0;  // attempts upstream beyond the first
 
   std::string_view id() const noexcept { return {request_id.data(), request_id.size()}; }
   std::string_view path_below_mount() const noexcept { return rest.empty() ? std::string_view("/") : rest; }

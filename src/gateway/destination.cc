@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -69,11 +70,43 @@ void append_settings(std::string& out, const base::Document& node) {
   }
 }
 
+std::vector<const http::BaseUrl*> base_urls(const policy::UpstreamResource& resource) {
+  std::vector<const http::BaseUrl*> urls{&resource.base_url};
+  for (const http::BaseUrl& other : resource.other_base_urls) urls.push_back(&other);
+  return urls;
+}
+
+// The base URLs, one text for the same set in whatever order. They differ in host and port alone.
+std::string addresses_of(const policy::UpstreamResource& resource) {
+  std::vector<std::string> addresses;
+  for (const http::BaseUrl* url : base_urls(resource))
+    addresses.push_back(url->host + "|" + std::to_string(url->port));
+  std::ranges::sort(addresses);
+  std::string text;
+  for (const std::string& address : addresses) append_text(text, 'a', address);
+  return text;
+}
+
+std::string pins_of(const policy::UpstreamTls& tls) {
+  std::vector<std::string> pins;
+  for (const crypto::Sha256Digest& pin : tls.pins) pins.push_back(base::format_hex(pin));
+  std::ranges::sort(pins);
+  const auto repeated = std::ranges::unique(pins);
+  pins.erase(repeated.begin(), repeated.end());
+  std::string text;
+  for (const std::string& pin : pins) append_text(text, 'p', pin);
+  return text;
+}
+
+std::string_view least_version(const policy::UpstreamTls& tls) {
+  return tls.tls13_only ? "TLS 1.3" : "TLS 1.2";
+}
+
 std::string pool_key(const policy::UpstreamResource& resource, const std::string& ca_digest) {
   // A pool is one upstream's: connections that carried another's credentials are not shared, whatever the address.
   std::string key = resource.name + "|" + (resource.base_url.tls ? "https" : "http") + "|" +
-                    resource.base_url.host + "|" + std::to_string(resource.base_url.port) + "|" + ca_digest +
-                    "|" + resource.tls.server_name + "|" +
+                    addresses_of(resource) + "|" + ca_digest + "|" + resource.tls.server_name + "|" +
+                    pins_of(resource.tls) + "|" + std::string(least_version(resource.tls)) + "|" +
                     (resource.allow_private_addresses.all ? "all" : "");
   for (const auto& range : resource.allow_private_addresses.ranges)
     key += "|" + base::format_ip(range.network) + "/" + std::to_string(range.prefix);
@@ -101,7 +134,8 @@ Result<CaFile> read_ca_file(const policy::UpstreamResource& upstream) {
 TrustCache::TrustCache(const UpstreamTable* known) {
   if (known == nullptr) return;
   for (const auto& upstream : *known)
-    if (upstream && upstream->tls) by_digest_.emplace(upstream->ca_digest, upstream->tls->trust());
+    if (upstream && upstream->endpoints && upstream->endpoints->front().tls)
+      by_digest_.emplace(upstream->ca_digest, upstream->endpoints->front().tls->trust());
 }
 
 Result<std::shared_ptr<const net::ClientTrust>> TrustCache::find(const CaFile& ca) {
@@ -123,11 +157,11 @@ Result<std::shared_ptr<const net::ClientTrust>> load_trust(const policy::Upstrea
 
 }  // namespace
 
-// An upstream whose CA file was no good before has no trust.
+// An upstream whose CA file was no good before has no endpoints.
 Result<void> check_ca_files(const UpstreamTable& upstreams) {
   TrustCache trusts(&upstreams);
   for (const auto& upstream : upstreams) {
-    if (!upstream || !upstream->tls || upstream->resource->tls.ca.empty()) continue;
+    if (!upstream || !upstream->endpoints || upstream->resource->tls.ca.empty()) continue;
     const CaFile ca = CLV_TRY(read_ca_file(*upstream->resource));
     CLV_TRY(load_trust(*upstream->resource, ca, trusts));
   }
@@ -136,20 +170,39 @@ Result<void> check_ca_files(const UpstreamTable& upstreams) {
 
 // --- Destinations --------------------------------------------------------------------------------
 
+namespace {
+
+// Null when there is no TLS. The name that is verified is the URL's own, unless one is given for all.
+std::shared_ptr<net::ClientTls> make_tls(const policy::UpstreamResource& resource, const http::BaseUrl& url,
+                                         const std::shared_ptr<const net::ClientTrust>& trust) {
+  if (!url.tls) return nullptr;
+  const std::string& name = resource.tls.server_name.empty() ? url.host : resource.tls.server_name;
+  return std::make_shared<net::ClientTls>(
+      trust, net::ClientTlsOptions{.server_name = name,
+                                   .name_is_ip = base::parse_ip(name).has_value(),
+                                   .pins = resource.tls.pins,
+                                   .tls13_only = resource.tls.tls13_only});
+}
+
+}  // namespace
+
 Result<void> set_destination(UpstreamRuntime& upstream, const WorldSettings& settings, TrustCache& trusts) {
   const policy::UpstreamResource& resource = *upstream.resource;
   const CaFile ca = CLV_TRY(read_ca_file(resource));
-  if (resource.base_url.tls) {
-    auto trust = CLV_TRY(load_trust(resource, ca, trusts));
-    const std::string& name =
-        resource.tls.server_name.empty() ? resource.base_url.host : resource.tls.server_name;
-    upstream.tls = std::make_shared<net::ClientTls>(
-        std::move(trust), net::ClientTlsOptions{name, base::parse_ip(name).has_value()});
+  std::shared_ptr<const net::ClientTrust> trust;
+  if (resource.base_url.tls) trust = CLV_TRY(load_trust(resource, ca, trusts));
+  auto endpoints = std::make_shared<std::vector<UpstreamEndpoint>>();
+  for (const http::BaseUrl* url : base_urls(resource)) {
+    const auto port = static_cast<std::uint16_t>(url->port);
+    endpoints->push_back(
+        {.authority = url->authority,
+         .destination = {.host = url->host,
+                         .port = port,
+                         .rules = {resource.allow_private_addresses.all,
+                                   resource.allow_private_addresses.ranges, settings.own_listeners}},
+         .tls = make_tls(resource, *url, trust)});
   }
-  upstream.destination.host = resource.base_url.host;
-  upstream.destination.port = static_cast<std::uint16_t>(resource.base_url.port);
-  upstream.destination.rules = {resource.allow_private_addresses.all, resource.allow_private_addresses.ranges,
-                                settings.own_listeners};
+  upstream.endpoints = std::move(endpoints);
   upstream.ca_digest = ca.digest;
   upstream.pool_key = pool_key(resource, ca.digest);
   return ok();
@@ -160,20 +213,41 @@ const base::Document& auth_of(const policy::CredentialResource& credential,
   return credential.auth.type == base::Document::Type::kNull ? upstream.auth : credential.auth;
 }
 
+namespace {
+
+// What is written with one base URL, no pins and no least version has the digest it had before there were any: secrets
+// stay bound to it.
+bool is_first_form(const policy::UpstreamResource& upstream) {
+  return upstream.other_base_urls.empty() && upstream.tls.pins.empty() && !upstream.tls.tls13_only;
+}
+
+}  // namespace
+
 std::string digest_destination(const policy::UpstreamResource& upstream,
                                const policy::CredentialResource& credential, std::string_view ca_digest) {
   std::string settings;
   append_settings(settings, auth_of(credential, upstream));
-  const std::string port = std::to_string(upstream.base_url.port);
-  const std::string_view parts[] = {"claviger destination 1",
+  const http::BaseUrl& url = upstream.base_url;
+  const std::string_view scheme = url.tls ? "https" : "http";
+  if (is_first_form(upstream)) {
+    const std::string port = std::to_string(url.port);
+    const std::string_view parts[] = {
+        "claviger destination 1", credential.name, upstream.name, scheme, url.host, port, url.path, ca_digest,
+        upstream.tls.server_name, settings};
+    return base::format_hex(crypto::Sha256().digest_parts(parts));
+  }
+  const std::string addresses = addresses_of(upstream);
+  const std::string pins = pins_of(upstream.tls);
+  const std::string_view parts[] = {"claviger destination 2",
                                     credential.name,
                                     upstream.name,
-                                    upstream.base_url.tls ? "https" : "http",
-                                    upstream.base_url.host,
-                                    port,
-                                    upstream.base_url.path,
+                                    scheme,
+                                    addresses,
+                                    url.path,
                                     ca_digest,
                                     upstream.tls.server_name,
+                                    pins,
+                                    least_version(upstream.tls),
                                     settings};
   return base::format_hex(crypto::Sha256().digest_parts(parts));
 }

@@ -35,7 +35,7 @@ class TrustCache {
   std::unordered_map<std::string, std::shared_ptr<const net::ClientTrust>> by_digest_;
 };
 
-// Fills in where the upstream is and how it proves itself: destination, tls, ca_digest, pool_key.
+// Fills in where the upstream is and how it proves itself: endpoints, ca_digest, pool_key.
 // Requires: upstream.resource. kInvalid at the resource's place when its CA file is no good.
 Result<void> set_destination(UpstreamRuntime& upstream, const WorldSettings& settings, TrustCache& trusts);
 

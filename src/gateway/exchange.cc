@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/exchange.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -45,9 +46,12 @@ void Exchange::on_hangup() noexcept {
 
 // Whoever is woken first may run the whole call to its end, and take this object and both streams along; their sources stay
 // to the end of the loop's turn.
-void Exchange::interrupt() noexcept {
+void Exchange::interrupt(Interrupted why) noexcept {
   net::Source& upstream = upstream_.stream().source();
   net::Source& caller = caller_.stream().source();
+  const bool saw_nothing = !caller_.answer_began() && !interim_in_line_;
+  if (why == Interrupted::kOutOfTime && saw_nothing) return upstream.cancel();  // the caller gets an answer
+  caller_.abort();
   upstream.cancel();
   caller.cancel();
 }
@@ -62,18 +66,49 @@ net::Task<Result<void>> Exchange::send_head() {
   const std::span<char> room = scratch.room();
   http::HeadWriter head(room);
   scratch.will_use(room.size());
-  auto written = write_outgoing_head(call_, worker_.opener, head);
+  auto written = write_outgoing_head(call_, lease_.authority(), worker_.opener, head);
   scratch.will_use(head.size());
   if (!written.has_value()) co_return written;
   worker_.metrics.add(Counter::kCredentialsOpened);
+  const std::size_t head_size = head.size();
   append_early_body(head);
   scratch.will_use(head.size());
-  co_return co_await upstream_.send(head.text(), timeouts_.idle);
+  std::string_view text = head.text();
+  Result<std::size_t> sent{std::size_t{0}};
+  if (upstream_.stream().try_write(text, sent) == net::Stream::Io::kDone) {
+    if (!sent.has_value()) {
+      // It was dead before: of TLS, too, nobody can read a record that did not leave whole.
+      nothing_sent_ = hold(text, head_size);
+      co_return Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream had closed the connection");
+    }
+    text.remove_prefix(*sent);
+  }
+  if (text.empty()) co_return ok();
+  co_return co_await upstream_.send(text, timeouts_.idle);
+}
+
+// Keeps the body behind the head. False where there is more of it than a buffer takes, or than would go behind the head
+// for an endpoint with a longer name.
+bool Exchange::hold(std::string_view text, std::size_t head_size) {
+  constexpr std::size_t kLongestName = 512;
+  const std::string_view body = text.substr(head_size);
+  held_.bytes.release();
+  held_.is_held =
+      body.empty() || (text.size() + kLongestName <= SecretScratchPool::kSize && held_.bytes.append(body));
+  held_.pending = pending_;
+  held_.is_whole = request_sent_;
+  return held_.is_held;
 }
 
 // What of the body came with the head goes with the head: most requests are one packet. What does not fit waits
 // in pending_.
 void Exchange::append_early_body(http::HeadWriter& out) {
+  if (held_.is_held) {
+    out.append(held_.bytes.filled());
+    pending_ = held_.pending;
+    request_sent_ = held_.is_whole;
+    return;
+  }
   const bool chunked = call_.head->framing == http::Framing::kChunked;
   constexpr std::size_t kFraming = http::kChunkHeadSize + http::kChunkTail.size() + http::kLastChunk.size();
   for (;;) {
@@ -125,7 +160,10 @@ net::Task<void> Exchange::upload() {
     if (caller_.body_is_done()) break;
     if (reads % kReadsBeforeYield == 0) co_await worker_.loop.yield();
     if (ending_) co_return;  // end_upload() came while we gave way
+    reads_body_ = true;
+    if (waits_for_caller()) upstream_.stream().set_deadline(net::Deadline::kNever);
     auto next = co_await caller_.read_body();
+    reads_body_ = false;
     if (!next.has_value()) upload_error_ = std::move(next).error();
     else piece = *next;
   }
@@ -139,7 +177,19 @@ net::Task<void> Exchange::upload() {
       co_return;
   }
   request_sent_ = true;
-  upstream_.stream().set_deadline_after(timeouts_.first_byte);
+  upstream_.stream().set_deadline_after(has_answer_ ? timeouts_.idle : timeouts_.first_byte);
+}
+
+// The time that a caller takes is not the upstream's; unless the caller waits for the upstream's leave to go on.
+bool Exchange::waits_for_caller() const noexcept {
+  const bool wants_leave = call_.head->expects_continue && !interim_relayed_ && caller_.body_bytes() == 0;
+  return reads_body_ && !has_answer_ && !wants_leave;
+}
+
+// Until the whole request was sent, its upload minds the time.
+std::chrono::milliseconds Exchange::time_for_head() const noexcept {
+  if (waits_for_caller()) return timeouts_.total;
+  return upload_.is_running() ? std::max(timeouts_.idle, timeouts_.first_byte) : timeouts_.first_byte;
 }
 
 // The answer is there, or will not come: a body that nobody reads any more is not worth waiting for.
@@ -167,9 +217,13 @@ net::Task<Result<void>> Exchange::download() {
 net::Task<Result<void>> Exchange::read_final_head() {
   for (int interim = 0; interim < kMaxInterim; ++interim) {
     CLV_CO_TRY_VOID(
-        co_await upstream_.read_head(call_.head->method, worker_.shared.answer_head, timeouts_.first_byte));
+        co_await upstream_.read_head(call_.head->method, worker_.shared.answer_head, time_for_head()));
     const http::ResponseHead& answer = upstream_.head();
-    if (answer.status >= 200) co_return ok();
+    if (answer.status >= 200) {
+      has_answer_ = true;
+      lease_.answered(answer.status);
+      co_return ok();
+    }
     if (answer.status == 101)
       co_return Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream switched protocols unasked");
     if (call_.head->minor == 0) continue;
@@ -177,7 +231,9 @@ net::Task<Result<void>> Exchange::read_final_head() {
     if (!write_interim_head(answer, out)) continue;
     caller_.wrote_interim(out.size());
     interim_relayed_ = true;
+    interim_in_line_ = true;
     CLV_CO_TRY_VOID(co_await caller_.flush());
+    interim_in_line_ = false;
   }
   co_return Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream sent nothing but interim answers");
 }

@@ -7,12 +7,23 @@
 #include "gateway/answer_head.h"
 #include "gateway/call.h"
 #include "gateway/interruption.h"
+#include "gateway/upstream_pool.h"
 #include "gateway/worker.h"
 #include "http/client_connection.h"
 #include "http/server_connection.h"
+#include "net/buffer.h"
 #include "net/task.h"
 
 namespace claviger::gateway {
+
+// The front of a request's body that was taken from the caller and went nowhere: the next attempt begins with it.
+struct HeldBody {
+  explicit HeldBody(net::BufferPool& pool) noexcept : bytes(pool) {}
+  bool is_held = false;
+  net::Buffer bytes;  // framed as they are sent
+  std::string_view pending;  // what follows them, in the caller's buffer
+  bool is_whole = false;  // nothing more comes
+};
 
 // One request on one upstream connection: head out with the credential, body up and answer down at the
 // same time, each as fast as the slower side takes it.
@@ -21,12 +32,14 @@ namespace claviger::gateway {
 // Secrets: the head lies in arena scratch from the moment it is written to the moment it is sent.
 class Exchange final : public net::HangupWatcher, public Interruptible {
  public:
-  Exchange(Worker& worker, http::ServerConnection& caller, Call& call, http::ClientConnection& upstream,
-           Interruption& interruption) noexcept
+  Exchange(Worker& worker, http::ServerConnection& caller, Call& call, UpstreamPool::Lease& lease,
+           HeldBody& held, Interruption& interruption) noexcept
       : worker_(worker),
         caller_(caller),
         call_(call),
-        upstream_(upstream),
+        lease_(lease),
+        upstream_(lease.connection()),
+        held_(held),
         interruption_(interruption),
         timeouts_(call.upstream->resource->timeouts) {}
 
@@ -34,9 +47,11 @@ class Exchange final : public net::HangupWatcher, public Interruptible {
   net::Task<Result<void>> run();
 
   // After run():
-  bool is_reusable() const noexcept { return reusable_; }         // the upstream connection
+  bool is_reusable() const noexcept { return reusable_; }  // the upstream connection
   bool answer_began() const noexcept { return upstream_.answer_began(); }
   bool caller_is_gone() const noexcept { return caller_gone_; }
+  // Not a byte of the request left, and what was taken of its body is held for the next attempt.
+  bool nothing_was_sent() const noexcept { return nothing_sent_ && !upload_error_; }
   // Nothing of the request was used up, and the caller has seen nothing of this attempt.
   bool can_be_repeated() const noexcept {
     const http::RequestHead& head = *call_.head;
@@ -46,11 +61,14 @@ class Exchange final : public net::HangupWatcher, public Interruptible {
 
  private:
   void on_hangup() noexcept override;
-  void interrupt() noexcept override;
+  void interrupt(Interrupted why) noexcept override;
 
   net::Task<Result<void>> send_head();
   void append_early_body(http::HeadWriter& out);
+  bool hold(std::string_view text, std::size_t head_size);
   net::Task<void> upload();
+  bool waits_for_caller() const noexcept;
+  std::chrono::milliseconds time_for_head() const noexcept;
   net::Task<Result<void>> send_piece(std::string_view piece);
   net::Task<Result<void>> download();
   net::Task<Result<void>> read_final_head();
@@ -62,15 +80,21 @@ class Exchange final : public net::HangupWatcher, public Interruptible {
   Worker& worker_;
   http::ServerConnection& caller_;
   Call& call_;
+  UpstreamPool::Lease& lease_;
   http::ClientConnection& upstream_;
+  HeldBody& held_;
   Interruption& interruption_;
   const policy::UpstreamTimeouts& timeouts_;
   net::Child upload_;
-  std::string_view pending_;             // a piece of the body that did not fit behind the head
-  std::optional<Error> upload_error_;    // why the body did not arrive whole, when the caller is to blame
+  std::string_view pending_;  // a piece of the body that did not fit behind the head
+  std::optional<Error> upload_error_;  // why the body did not arrive whole, when the caller is to blame
   AnswerFraming framing_ = AnswerFraming::kNone;
   bool request_sent_ = false;
+  bool nothing_sent_ = false;
+  bool reads_body_ = false;  // and has to wait for it
+  bool has_answer_ = false;  // its final head
   bool interim_relayed_ = false;
+  bool interim_in_line_ = false;  // the caller has not taken all of it
   bool ending_ = false;  // the upload is not worth going on with
   bool caller_gone_ = false;
   bool reusable_ = false;

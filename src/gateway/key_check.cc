@@ -6,16 +6,13 @@
 #include "identity/api_key.h"
 
 namespace claviger::gateway {
-namespace {
 
-// One answer for everything that is wrong with a key: whoever tries keys learns nothing from it. The logs
-// have the key's public id, for those who may know more.
-Error unknown_key() {
-  return Error(Code::kUnauthenticated, Blame::kCaller,
-               "the API key is not known, has expired, or may not be used from this address");
+// The logs have the key's public id, for those who may know more.
+Error unknown_key() noexcept {
+  return {Code::kUnauthenticated, Blame::kCaller,
+          "the API key is not known, has expired, or may not be used from this address or with this client "
+          "certificate"};
 }
-
-}  // namespace
 
 bool is_usable(const policy::ApiKey& key, const base::IpAddress& address, const policy::Snapshot& policy,
                WallTime now) noexcept {

@@ -11,6 +11,9 @@
 
 namespace claviger::gateway {
 
+// One answer for everything that is wrong with a caller's proof: whoever tries keys learns nothing from it.
+Error unknown_key() noexcept;
+
 // Whether whoever has proved to hold the key may use it: from that address, at that time, as that principal.
 bool is_usable(const policy::ApiKey& key, const base::IpAddress& address, const policy::Snapshot& policy,
                WallTime now) noexcept;

@@ -67,11 +67,11 @@ void write_framing(const http::RequestHead& head, http::HeadWriter& out) {
 
 }  // namespace
 
-Result<void> write_outgoing_head(const Call& call, vault::Opener& opener, http::HeadWriter& out) {
+Result<void> write_outgoing_head(const Call& call, std::string_view host, vault::Opener& opener,
+                                 http::HeadWriter& out) {
   const http::RequestHead& head = *call.head;
-  const std::string& authority = call.upstream->resource->base_url.authority;
   CLV_TRY_VOID(write_request_line(call, opener, out));
-  out.field("Host", authority);
+  out.field("Host", host);
   for (std::size_t i = 0; i < head.fields.size(); ++i)
     if (call.forward[i]) out.field(head.fields[i].name, head.fields[i].value);
   out.field("X-Request-Id", call.id());

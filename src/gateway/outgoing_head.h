@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string_view>
+
 #include "base/result.h"
 #include "gateway/call.h"
 #include "http/head_writer.h"
@@ -9,9 +11,10 @@
 namespace claviger::gateway {
 
 // Writes the head that goes upstream: the caller's request with what `strip` left of it, the path that
-// policy matched, byte for byte, and the credential, opened straight into `out`.
+// policy matched, byte for byte, and the credential, opened straight into `out`. `host`: of the endpoint it goes to.
 // Secrets: `out` is arena memory that the caller wipes.
 // kInternal when the credential does not open; kHeadTooLarge when it does not fit.
-Result<void> write_outgoing_head(const Call& call, vault::Opener& opener, http::HeadWriter& out);
+Result<void> write_outgoing_head(const Call& call, std::string_view host, vault::Opener& opener,
+                                 http::HeadWriter& out);
 
 }  // namespace claviger::gateway

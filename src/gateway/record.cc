@@ -13,7 +13,9 @@ telemetry::AccessRecord describe(const Worker& worker, const Call& call) noexcep
   record.request_id = call.id();
   record.address = call.address_text;
   if (call.principal != nullptr) record.principal = call.principal->name;
+  if (call.principal != nullptr) record.auth = call.key != nullptr ? "api_key" : "certificate";
   if (call.presented_id.chars[0] != 0) record.key_id = call.presented_id;
+  record.certificate = call.certificate_name;
   if (call.upstream != nullptr) record.upstream = call.upstream->resource->name;
   if (call.head != nullptr) record.method = call.head->method_text;
   if (call.head != nullptr && call.path_is_canonical) record.path = call.head->path;
@@ -26,6 +28,7 @@ telemetry::AccessRecord describe(const Worker& worker, const Call& call) noexcep
   record.duration =
       std::chrono::duration_cast<std::chrono::microseconds>(worker.loop.clock().monotonic() - call.began);
   record.reused = call.reused;
+  record.retries = call.retries;
   return record;
 }
 
@@ -38,11 +41,14 @@ void record_call(Worker& worker, const Call& call) noexcept {
     worker.lane->added(audit::write_call_event(worker.lane->room().first<audit::Lane::kMaxEvent>(), record));
     worker.metrics.add(telemetry::Counter::kAuditEvents);
   }
+  worker.metrics.add_request(record.duration);
   worker.access_log.append(record);
 }
 
 void record_line(Worker& worker, const Call& call) noexcept {
-  worker.access_log.append(describe(worker, call));
+  const telemetry::AccessRecord record = describe(worker, call);
+  worker.metrics.add_request(record.duration);
+  worker.access_log.append(record);
 }
 
 }  // namespace claviger::gateway

@@ -9,12 +9,59 @@
 namespace claviger::gateway {
 namespace {
 
-// A pooled connection may have been closed by the upstream at the very moment it was used again. Then, and
-// only then, a request is sent twice: when its method is safe (RFC 9110 section 9.2.1), nothing of
-// an answer came, and no byte of a body was used up.
-bool may_retry(const Exchange& exchange, const Call& call, bool reused) noexcept {
-  return reused && !call.revoked && !exchange.caller_is_gone() && http::is_safe(call.head->method) &&
-         exchange.can_be_repeated();
+// A request is sent again, on another connection or to another address, if nothing of it left this machine; or if its method
+// is safe (RFC 9110 section 9.2.1), nothing of an answer came, and no byte of a body was used up; that, once: it may
+// be the request that makes upstreams hang up. Not after a time-out: the upstream had the time that it was given, and the
+// caller has waited for it.
+bool may_repeat(const Exchange& exchange, const Call& call, const Attempts& attempts,
+                const Error& error) noexcept {
+  if (call.revoked || exchange.caller_is_gone() || error.code() != Code::kUpstreamFailed) return false;
+  if (exchange.nothing_was_sent()) return true;
+  return !attempts.sent && http::is_safe(call.head->method) && exchange.can_be_repeated();
+}
+
+UpstreamCount failure_of(const Exchange& exchange, const Error& error) noexcept {
+  if (error.code() == Code::kUpstreamTimeout) return UpstreamCount::kFailedTimeout;
+  return exchange.answer_began() ? UpstreamCount::kFailedProtocol : UpstreamCount::kFailedClosed;
+}
+
+// Leaves out of the next attempt what failed in this one: the connections that waited in the pool, or the endpoint.
+void learn(Attempts& attempts, const UpstreamPool::Lease& lease, const Exchange& exchange) noexcept {
+  if (lease.is_reused() && !exchange.answer_began()) {
+    attempts.fresh = true;
+    attempts.stale.set(lease.endpoint());
+  } else {
+    attempts.tried.set(lease.endpoint());
+  }
+  if (!exchange.nothing_was_sent()) attempts.sent = true;
+}
+
+// So that one caller with slow calls does not keep all others from an upstream. Costs nothing until its connections are scarce.
+Result<void> check_share(Worker& worker, const UpstreamPool& pool, Call& call) noexcept {
+  if (!pool.is_scarce()) return ok();
+  const std::size_t share = pool.share();
+  if (worker.active_calls.count(call.principal->name, pool.key(), share) < share) return ok();
+  call.has_its_share = true;
+  worker.metrics.add(telemetry::Counter::kLimitUpstreamConnectionsPerPrincipal);
+  return Error(Code::kLimited, Blame::kCaller,
+               "this caller has its share of the upstream's connections in use; try again when one of its "
+               "calls is over");
+}
+
+// What a call comes to. One that was ended from outside did not fail by itself; an answer that has begun is broken off.
+Result<void> end(Result<void> outcome, Worker& worker, http::ServerConnection& caller, const Call& call,
+                 ActiveCall& active) {
+  if (call.revoked) {
+    outcome = Error(Code::kCancelled, Blame::kOperator, "the call was revoked");
+  } else if (!outcome.has_value() && active.has_run_out()) {
+    worker.metrics.add(telemetry::Counter::kCallsOutOfTime);
+    outcome =
+        Error(Code::kUpstreamTimeout, Blame::kUpstream, "the call took longer than timeouts.total allows");
+  } else if (!outcome.has_value() && active.interruption().has_come()) {
+    outcome = Error(Code::kCancelled, Blame::kGateway, "the gateway stops");
+  }
+  if (!outcome.has_value() && caller.answer_began()) caller.abort();
+  return outcome;
 }
 
 }  // namespace
@@ -22,22 +69,32 @@ bool may_retry(const Exchange& exchange, const Call& call, bool reused) noexcept
 net::Task<Result<void>> relay(Worker& worker, http::ServerConnection& caller, Call& call,
                               const AdoptedWorld& world) {
   UpstreamPool& pool = world.pool(call.upstream_index);
+  const policy::UpstreamTimeouts& timeouts = call.upstream->resource->timeouts;
+  CLV_CO_TRY_VOID(check_share(worker, pool, call));
   ActiveCall active(worker.active_calls, call, caller);
-  const auto connect_timeout = call.upstream->resource->timeouts.connect;
-  for (bool fresh = false;; fresh = true) {
-    auto lease = CLV_CO_TRY(co_await pool.acquire(fresh, connect_timeout, active.interruption()));
-    call.reused = lease.reused;
-    Exchange exchange(worker, caller, call, lease.connection->connection, active.interruption());
+  active.end_at(worker.loop, call.began + timeouts.total);
+  pool.stats().add(UpstreamCount::kCalls);
+  Attempts attempts;
+  HeldBody held(worker.buffers);
+  for (;;) {
+    auto lease = co_await pool.acquire(attempts, {timeouts.connect, timeouts.tls}, active.interruption());
+    call.retries = attempts.retries;
+    if (!lease.has_value()) co_return end(std::move(lease).error(), worker, caller, call, active);
+    call.reused = lease->is_reused();
+    Exchange exchange(worker, caller, call, *lease, held, active.interruption());
     auto outcome = co_await exchange.run();
-    if (call.revoked) outcome = Error(Code::kCancelled, Blame::kOperator, "the call was revoked");
-    const bool repeat = !outcome.has_value() && may_retry(exchange, call, lease.reused);
-    if (exchange.is_reusable()) pool.give_back(std::move(lease.connection));
-    else pool.discard(std::move(lease.connection));
-    if (!repeat) {
-      if (!outcome.has_value() && caller.answer_began()) caller.abort();
-      co_return outcome;
+    bool again = false;
+    if (!outcome.has_value() && !active.interruption().has_come()) {
+      const Error& error = outcome.error();
+      if (error.blame() == Blame::kUpstream && !exchange.caller_is_gone())
+        lease->failed(failure_of(exchange, error));
+      again = may_repeat(exchange, call, attempts, error);
+      if (again) learn(attempts, *lease, exchange);
     }
-    worker.metrics.add(telemetry::Counter::kUpstreamRetried);
+    if (exchange.is_reusable()) lease->give_back();
+    if (!again || !pool.has_another(attempts))
+      co_return end(std::move(outcome), worker, caller, call, active);
+    pool.count_retry(attempts);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "gateway/answers.h"
+#include "gateway/certificate_check.h"
 #include "gateway/lane_wait.h"
 #include "gateway/lease_wait.h"
 #include "gateway/pipeline.h"
@@ -26,10 +27,24 @@ Call begin(Worker& worker, http::ServerConnection& caller) noexcept {
   Call call;
   call.address = caller.peer().address;
   call.address_text = caller.peer_text();
+  look_at_certificate(call, caller, worker.settings.tls.get());
   call.request_id = worker.request_ids.next();
   call.wall = worker.loop.wall_now();
   call.began = worker.loop.now();
   return call;
+}
+
+// After a wait, in which everything may have changed.
+void look_again(const Worker& worker, http::ServerConnection& caller, Call& call) noexcept {
+  call.wall = worker.loop.wall_now();
+  look_at_certificate(call, caller, worker.settings.tls.get());
+}
+
+// Of who has to show a certificate, or has shown one that is good no more: only another handshake helps. Of a resumed session
+// the latter may be for want of an intermediate CA's certificate, which a full one brings again.
+bool needs_handshake(const Call& call) noexcept {
+  if (call.certificate != nullptr) return call.certificate->expires <= call.wall;
+  return call.needs_certificate || call.lost_certificate;
 }
 
 // Counts a request as active for as long as it lives.
@@ -49,12 +64,28 @@ class ActiveCount {
 // Takes back what was decided by a world that is let go of. What was counted stays counted.
 void forget_decisions(Call& call) noexcept {
   call.key = nullptr;
+  call.certificate_name = {};
   call.principal = nullptr;
   call.upstream = nullptr;
   call.grant = nullptr;
   call.credential = nullptr;
   call.forward.reset();
   call.needs_lease = false;
+}
+
+bool is_overloaded(const Worker& worker) noexcept {
+  return worker.shared.overloaded != nullptr && worker.shared.overloaded->load(std::memory_order_relaxed);
+}
+
+// Before anything is decided, or written for good: what a call costs is what is short. Its connection goes with it, so that
+// memory and descriptors come back.
+net::Task<void> shed(Worker& worker, http::ServerConnection& caller, Call& call) {
+  worker.metrics.add(Counter::kCallsShed);
+  caller.close_after_answer();
+  const Error error(Code::kUnavailable, Blame::kGateway,
+                    "calls are shed while memory or file descriptors run short");
+  co_await answer_with_problem(worker, caller, call, error);
+  record_line(worker, call);
 }
 
 Error too_many_leases() {
@@ -69,6 +100,7 @@ net::Task<void> serve_call(Worker& worker, http::ServerConnection& caller) {
   Call call = begin(worker, caller);
   call.head = &caller.head();
   const ActiveCount count(worker.metrics);
+  if (is_overloaded(worker)) co_return co_await shed(worker, caller, call);
   if (!lane_has_room(worker)) {
     // Before anything is decided: what could not be recorded is not done.
     const auto room = co_await wait_for_lane(worker, caller);
@@ -77,11 +109,13 @@ net::Task<void> serve_call(Worker& worker, http::ServerConnection& caller) {
       record_line(worker, call);
       co_return;
     }
-    call.wall = worker.loop.wall_now();
+    look_again(worker, caller, call);
   }
   std::optional<WorldUse> world(std::in_place, worker.pools);
   call.world = &(*world)->world();
   Result<void> outcome = run_pipeline(call, worker);
+  if (call.principal != nullptr) caller.vouch();
+  if (needs_handshake(call)) caller.close_after_answer();
   for (int leases = 0; outcome.has_value() && call.needs_lease; ++leases) {
     outcome = leases < kMostLeases ? co_await wait_for_lease(worker, call) : too_many_leases();
     if (!outcome.has_value()) break;
@@ -89,7 +123,7 @@ net::Task<void> serve_call(Worker& worker, http::ServerConnection& caller) {
     forget_decisions(call);
     world.emplace(worker.pools);
     call.world = &(*world)->world();
-    call.wall = worker.loop.wall_now();
+    look_again(worker, caller, call);
     outcome = run_pipeline(call, worker);
   }
   if (outcome.has_value()) outcome = co_await relay(worker, caller, call, **world);

@@ -57,8 +57,8 @@ class WorldUse {
 class UpstreamPools {
  public:
   UpstreamPools(net::Loop& loop, net::Resolver& resolver, net::BufferPool& buffers,
-                telemetry::WorkerMetrics& metrics, PoolLimits limits)
-      : around_{loop, resolver, buffers, metrics, limits} {}
+                telemetry::WorkerMetrics& metrics, PoolLimits limits, UpstreamBook* book = nullptr)
+      : around_{loop, resolver, buffers, metrics, limits, book} {}
   UpstreamPools(const UpstreamPools&) = delete;
   UpstreamPools& operator=(const UpstreamPools&) = delete;
 
@@ -66,6 +66,8 @@ class UpstreamPools {
   void adopt(std::shared_ptr<const World> world);
   // The one adopted last; null before the first.
   const World* current() const noexcept { return worlds_.empty() ? nullptr : worlds_.back().world_.get(); }
+  // For connections from now on. More than the new limits allow are not taken away from those who use them.
+  void use(PoolLimits limits) noexcept { around_.limits = limits; }
   // Closes idle connections, and from now on each after its use (drain).
   void retire_all() noexcept;
   // Worlds in memory: the current one, and those that calls still hold.

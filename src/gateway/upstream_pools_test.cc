@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "gateway/testing/script.h"
 #include "gateway/testing/stand.h"
 #include "policy/draft.h"
@@ -26,12 +28,18 @@ struct UpstreamPoolsTest : ::testing::Test {
     for (int i = 0; i < 20; ++i) stand.loop().turn(milliseconds(1));
   }
 
+  static constexpr net::ConnectLimits kLimits{std::chrono::seconds(10), std::chrono::seconds(10)};
+
+  Result<UpstreamPool::Lease> acquire(UpstreamPool& pool) {
+    Interruption none;
+    Attempts attempts;
+    return stand.finish(pool.acquire(attempts, kLimits, none));
+  }
   // A connection of the upstream is opened, and left idle.
   void warm_up(UpstreamPool& pool) {
-    Interruption none;
-    auto lease = stand.finish(pool.acquire(false, milliseconds(500), none));
+    auto lease = acquire(pool);
     ASSERT_TRUE(lease.has_value());
-    pool.give_back(std::move(lease->connection));
+    lease->give_back();
   }
   UpstreamPool& current(policy::UpstreamIndex index) { return WorldUse(pools)->pool(index); }
   std::int64_t idle() { return stand.metrics().value(telemetry::Gauge::kUpstreamIdle); }
@@ -50,6 +58,21 @@ TEST_F(UpstreamPoolsTest, AnUpstreamThatStaysTheSameKeepsItsConnections) {
   EXPECT_EQ(idle(), 1);
 }
 
+TEST_F(UpstreamPoolsTest, BaseUrlsInAnotherOrderAreTheSame) {
+  policy::Resources resources = stand.resources();
+  policy::UpstreamResource& upstream = resources.upstreams[0];
+  upstream.other_base_urls = {*http::parse_base_url("http://127.0.0.2:1/base")};
+  stand.adopt(resources);
+  UpstreamPool& pool = current(0);
+  std::swap(resources.upstreams[0].base_url, resources.upstreams[0].other_base_urls[0]);
+  stand.adopt(resources);
+  EXPECT_EQ(&current(0), &pool);
+  const std::string key = pool.key();  // the pool goes, and the next may lie where it lay
+  resources.upstreams[0].other_base_urls[0].port = 2;
+  stand.adopt(std::move(resources));
+  EXPECT_NE(current(0).key(), key);
+}
+
 TEST_F(UpstreamPoolsTest, WhatConnectionsDependOnRetiresThem) {
   warm_up(current(0));
   EXPECT_EQ(idle(), 1);
@@ -60,15 +83,14 @@ TEST_F(UpstreamPoolsTest, WhatConnectionsDependOnRetiresThem) {
 }
 
 TEST_F(UpstreamPoolsTest, ARemovedUpstreamsConnectionInUseIsClosedWhenItComesBack) {
-  Interruption none;
   auto use = std::make_optional<WorldUse>(pools);
-  UpstreamPool& pool = (*use)->pool(2);
-  auto lease = *stand.finish(pool.acquire(false, milliseconds(500), none));
+  std::optional<UpstreamPool::Lease> lease(*acquire((*use)->pool(2)));
   policy::Draft draft((*use)->world().policy);
   ASSERT_TRUE(draft.remove(policy::Kind::kGrant, "bare").has_value());
   ASSERT_TRUE(draft.remove(policy::Kind::kUpstream, "bare").has_value());
   stand.adopt(*build_world(*draft.finish(2), pools.current(), {}, stand.key(), stand.secrets(), nullptr));
-  pool.give_back(std::move(lease.connection));
+  lease->give_back();
+  lease.reset();
   EXPECT_EQ(idle(), 0);
   EXPECT_EQ(pools.worlds(), 2U);
   use.reset();
@@ -88,6 +110,7 @@ TEST_F(UpstreamPoolsTest, ALongCallPinsTheWorldItBeganWithAndNoOther) {
 
 TEST_F(UpstreamPoolsTest, AConnectionThatNobodyWaitsForAnyMoreIsTheNextCallers) {
   Interruption interruption;
+  Attempts attempts;
   UpstreamPool& pool = current(0);
   std::optional<Result<UpstreamPool::Lease>> outcome;
   struct Run {
@@ -96,7 +119,7 @@ TEST_F(UpstreamPoolsTest, AConnectionThatNobodyWaitsForAnyMoreIsTheNextCallers) 
       out.emplace(co_await std::move(task));
     }
   };
-  net::spawn(Run::into(pool.acquire(false, milliseconds(500), interruption), outcome));
+  net::spawn(Run::into(pool.acquire(attempts, kLimits, interruption), outcome));
   ASSERT_FALSE(outcome.has_value());
   interruption.interrupt();
   ASSERT_TRUE(outcome.has_value());
@@ -106,6 +129,7 @@ TEST_F(UpstreamPoolsTest, AConnectionThatNobodyWaitsForAnyMoreIsTheNextCallers) 
 
 TEST_F(UpstreamPoolsTest, APoolThatGoesWhileItConnectsIsNotMissed) {
   Interruption interruption;
+  Attempts attempts;
   auto use = std::make_optional<WorldUse>(pools);
   std::optional<Result<UpstreamPool::Lease>> outcome;
   struct Run {
@@ -114,7 +138,7 @@ TEST_F(UpstreamPoolsTest, APoolThatGoesWhileItConnectsIsNotMissed) {
       out.emplace(co_await std::move(task));
     }
   };
-  net::spawn(Run::into((*use)->pool(0).acquire(false, milliseconds(500), interruption), outcome));
+  net::spawn(Run::into((*use)->pool(0).acquire(attempts, kLimits, interruption), outcome));
   policy::Resources resources = stand.resources();
   resources.upstreams[0].base_url.port = 2;
   stand.adopt(std::move(resources));
@@ -126,10 +150,7 @@ TEST_F(UpstreamPoolsTest, APoolThatGoesWhileItConnectsIsNotMissed) {
 
 TEST_F(UpstreamPoolsTest, NothingIsKeptIdleOnceItDrains) {
   pools.retire_all();
-  Interruption none;
-  UpstreamPool& pool = current(0);
-  auto lease = *stand.finish(pool.acquire(false, milliseconds(500), none));
-  pool.give_back(std::move(lease.connection));
+  acquire(current(0))->give_back();
   EXPECT_EQ(idle(), 0);
 }
 

@@ -13,6 +13,24 @@ void adopt(Worker& worker, std::shared_ptr<const World> world) {
   if (!is_same) worker.active_calls.recheck(*world, worker.loop.wall_now());
 }
 
+namespace {
+
+// By whatever is the newest by then.
+void judge_some(Worker& worker) noexcept {
+  const World* world = worker.pools.current();
+  if (world == nullptr || worker.settings.tls == nullptr) return;
+  if (worker.active_calls.judge_some(*worker.settings.tls, *world, worker.loop.wall_now()))
+    worker.loop.post([&worker] { judge_some(worker); });
+}
+
+}  // namespace
+
+void use(Worker& worker, Settings settings) noexcept {
+  worker.settings = std::move(settings);
+  worker.active_calls.begin_judging();
+  judge_some(worker);
+}
+
 void end_expired(Worker& worker) noexcept {
   if (const World* world = worker.pools.current(); world != nullptr)
     worker.active_calls.end_expired(*world, worker.loop.wall_now());

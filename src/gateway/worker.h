@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 
@@ -24,18 +25,26 @@
 
 namespace claviger::gateway {
 
+// What a reload may change while a worker runs. A worker has a copy of its own, and is handed another on its own thread.
+struct Settings {
+  std::shared_ptr<const net::ServerTls> tls;  // that asks callers for certificates, or for none; null: plain
+  policy::Rate unauthenticated{6000,
+                               std::chrono::seconds(60)};  // refusals for bad credentials, for each address
+};
+
 // What all workers share, read-only or atomic.
 struct Shared {
-  policy::LimitCells& cells;          // of grants
+  policy::LimitCells& cells;  // of grants
   policy::LimitCells& address_cells;  // of addresses: strangers must not crowd out grants
   const policy::LimitKeys& limit_keys;
-  policy::Rate unauthenticated_rate;  // refusals for bad credentials, for each address
-  http::HeadLimits answer_head;       // of upstreams
+  http::HeadLimits answer_head;  // of upstreams
   std::chrono::milliseconds lane_timeout{
       std::chrono::seconds(5)};  // for which a request waits for the audit log
   policy::QuotaCells* quota_cells =
       nullptr;  // null: nothing counts quotas, and grants that have one are of no use
   const policy::LeaseCounter* leases = nullptr;
+  const std::atomic<bool>* overloaded = nullptr;  // calls are shed while it is set; null: never
+  UpstreamBook* upstream_book = nullptr;  // null: nobody wants to know
 };
 
 // What one worker has of its own: nothing in here is touched by another thread while it runs.
@@ -55,10 +64,14 @@ struct Worker {
   const Shared& shared;
   ActiveCalls active_calls;
   std::size_t turn = 0;  // of credentials in a pool
+  Settings settings;
 };
 
 // Decides every request from now on by `world`, and ends the calls in flight that it does not allow any more.
 void adopt(Worker& worker, std::shared_ptr<const World> world);
+// Decides every request from now on by `settings`. Calls in flight that would not get through by them are ended, a few in each turn
+// of the loop, since their certificates are verified again. Requires: `worker` outlives what its loop runs.
+void use(Worker& worker, Settings settings) noexcept;
 // Ends the calls in flight whose key or grant has expired meanwhile. To be called once a second.
 void end_expired(Worker& worker) noexcept;
 

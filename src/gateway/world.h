@@ -21,15 +21,22 @@ struct UnusableCredential {
   std::string why;
 };
 
+// One base URL of an upstream: where its connections go, and how it has to prove itself there.
+struct UpstreamEndpoint {
+  std::string authority;  // as it goes into Host
+  net::Destination destination;
+  std::shared_ptr<net::ClientTls> tls;  // null for http; workers clone it
+};
+
 // An upstream as the relay uses it: what policy::Upstream says, made ready once instead of at each call.
 // Immutable, and shared by all worlds in which the upstream and its credentials are the same.
 struct UpstreamRuntime {
   std::shared_ptr<const policy::Upstream> source;
   const policy::UpstreamResource* resource = nullptr;  // in *source
-  net::Destination destination;
-  std::shared_ptr<net::ClientTls> tls;  // null for http; workers clone it
+  std::shared_ptr<const std::vector<UpstreamEndpoint>>
+      endpoints;  // as written; null when its CA file is no good
   std::string ca_digest;  // of the CA file's content, hex; empty for the system's store
-  // Connections may be shared by whatever has the same key: upstream, address, trust, rules.
+  // Connections may be shared by whatever has the same key: upstream, addresses, trust, rules.
   std::string pool_key;
   std::vector<std::string> strip_fields;   // lower case, '-' for '_': what its credentials set
   std::vector<std::string> strip_queries;  // query parameters that its credentials set
@@ -74,8 +81,8 @@ Result<std::shared_ptr<const World>> build_world(std::shared_ptr<const policy::S
                                                  vault::ProcessKey& key, SecretProvider& secrets,
                                                  std::vector<UnusableCredential>* unusable);
 
-// A digest (hex) of everything that decides where a credential's secret goes: base URL, TLS trust (the content of the CA file
-// included), auth settings; and of the names of both. Stable: the vault keeps it beside what it seals.
+// A digest (hex) of everything that decides where a credential's secret goes: base URLs, TLS trust (the content of the CA file
+// included, pins, least version), auth settings; and of the names of both. Stable: the vault keeps it beside what it seals.
 // kInvalid when the CA file cannot be read or must not be trusted.
 Result<std::string> destination_digest(const policy::UpstreamResource& upstream,
                                        const policy::CredentialResource& credential);

@@ -7,6 +7,7 @@
 
 #include <fstream>
 
+#include "base/testing/slowdown.h"
 #include "gateway/destination.h"
 #include "gateway/testing/stand.h"
 #include "net/local_ca.h"
@@ -151,17 +152,18 @@ TEST_F(WorldTest, UpstreamsThatTrustTheSameShareIt) {
   resources.upstreams[2].base_url.tls = true;  // the system's
   const auto before = first();
   const UpstreamTable& table = *before->upstreams;
-  EXPECT_EQ(table[0]->tls->trust(), table[1]->tls->trust());
-  EXPECT_NE(table[0]->tls->trust(), table[2]->tls->trust());
-  EXPECT_NE(table[0]->tls, table[1]->tls);  // sessions are not shared
+  EXPECT_EQ(table[0]->endpoints->front().tls->trust(), table[1]->endpoints->front().tls->trust());
+  EXPECT_NE(table[0]->endpoints->front().tls->trust(), table[2]->endpoints->front().tls->trust());
+  EXPECT_NE(table[0]->endpoints->front().tls, table[1]->endpoints->front().tls);  // sessions are not shared
 
   policy::Draft draft(before->policy);
   policy::UpstreamResource changed = resources.upstreams[2];
   changed.tls.server_name = "other.example";
   draft.put(changed);
   const auto after = *build(*draft.finish(2), before.get());
-  EXPECT_EQ((*after->upstreams)[2]->tls->trust(), table[2]->tls->trust());
-  EXPECT_EQ((*after->upstreams)[2]->tls->options().server_name, "other.example");
+  EXPECT_EQ((*after->upstreams)[2]->endpoints->front().tls->trust(),
+            table[2]->endpoints->front().tls->trust());
+  EXPECT_EQ((*after->upstreams)[2]->endpoints->front().tls->options().server_name, "other.example");
 }
 
 TEST_F(WorldTest, ACaFileThatIsNoneIsRefusedBeforeItIsUsed) {
@@ -301,11 +303,13 @@ TEST_F(WorldTest, AThousandUpstreamsAreMadeReadyAtOnce) {
   const auto began = std::chrono::steady_clock::now();
   const auto world = *build(snapshot, nullptr);
   const auto took = std::chrono::steady_clock::now() - began;
-  EXPECT_LT(took,
-            std::chrono::seconds(2));  // instrumented; 10 ms of the system's store for each would be ten
+  EXPECT_LT(took, base::testing::kSlowdown * std::chrono::seconds(10));  // instrumented, on a slow machine
   RecordProperty("build_us",
                  std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
-  EXPECT_EQ((*world->upstreams)[0]->tls->trust(), (*world->upstreams)[999]->tls->trust());
+  // One for all: 10 ms of the system's store for each would be ten seconds.
+  for (const auto& upstream : *world->upstreams)
+    EXPECT_EQ(upstream->endpoints->front().tls->trust(),
+              world->upstreams->front()->endpoints->front().tls->trust());
 }
 
 }  // namespace

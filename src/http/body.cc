@@ -65,10 +65,7 @@ Result<void> BodyReader::take_framing(char c) noexcept {
     case State::kChunkSize:
       return take_size(c);
     case State::kChunkExtension:
-      if (c == '\r') return expect(c, '\r', State::kChunkSizeLf);
-      if (!is_octet(c, kIsText)) return malformed(from_, "a control byte or bare LF in a chunk extension");
-      if (++extra_bytes_ > kMaxExtensionBytes) return malformed(from_, "a chunk extension is too long");
-      return ok();
+      return take_extension(c);
     case State::kChunkSizeLf:
       extra_bytes_ = 0;
       return expect(c, '\n', remaining_ == 0 ? State::kTrailerStart : State::kChunkData);
@@ -101,8 +98,62 @@ Result<void> BodyReader::take_size(char c) noexcept {
   }
   if (size_digits_ == 0) return malformed(from_, "a chunk size is missing");
   if (c == '\r') return expect(c, '\r', State::kChunkSizeLf);
-  if (c == ';') return expect(c, ';', State::kChunkExtension);
+  if (c == ';') {
+    extension_ = Extension::kNone;
+    return expect(c, ';', State::kChunkExtension);
+  }
   return malformed(from_, "a chunk size is no hex number");
+}
+
+Result<void> BodyReader::take_extension(char c) noexcept {
+  const bool may_end =
+      extension_ == Extension::kName || extension_ == Extension::kToken || extension_ == Extension::kClosed;
+  if (c == '\r' && may_end) return expect(c, '\r', State::kChunkSizeLf);
+  if (!is_octet(c, kIsText)) return malformed(from_, "a chunk extension ends too early, or not with CR LF");
+  if (++extra_bytes_ > kMaxExtensionBytes) return malformed(from_, "a chunk extension is too long");
+  const auto next = after_extension_byte(extension_, c);
+  if (!next.has_value()) return malformed(from_, "a chunk extension is malformed");
+  extension_ = *next;
+  return ok();
+}
+
+// chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] ), behind its first ';'.
+std::optional<BodyReader::Extension> BodyReader::after_extension_byte(Extension at, char c) noexcept {
+  const bool space = c == ' ' || c == '\t';
+  const bool token = is_octet(c, kIsToken);
+  switch (at) {
+    case Extension::kNone:
+      if (space) return at;
+      if (token) return Extension::kName;
+      break;
+    case Extension::kName:
+      if (token) return at;
+      [[fallthrough]];
+    case Extension::kAfterName:
+      if (space) return Extension::kAfterName;
+      if (c == '=') return Extension::kEquals;
+      if (c == ';') return Extension::kNone;
+      break;
+    case Extension::kEquals:
+      if (space) return at;
+      if (c == '"') return Extension::kQuoted;
+      if (token) return Extension::kToken;
+      break;
+    case Extension::kQuoted:
+      if (c == '"') return Extension::kClosed;
+      return c == '\\' ? Extension::kEscaped : at;
+    case Extension::kEscaped:
+      return Extension::kQuoted;
+    case Extension::kToken:
+      if (token) return at;
+      [[fallthrough]];
+    case Extension::kClosed:
+    case Extension::kAfterValue:
+      if (space) return Extension::kAfterValue;
+      if (c == ';') return Extension::kNone;
+      break;
+  }
+  return std::nullopt;
 }
 
 Result<void> BodyReader::take_trailer(char c) noexcept {

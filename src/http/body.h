@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -16,7 +17,8 @@
 namespace claviger::http {
 
 // Takes a body apart. Trailers are read, bounded (8 KiB) and dropped. Chunk sizes are hex digits alone, at
-// most 15 of them; extensions are bounded (256 bytes a chunk) and dropped; bare LF is refused.
+// most 15 of them; extensions are bounded (256 bytes a chunk), held to their grammar (RFC 9112 section 7.1.1: some
+// reader may look for the line's end behind a quote that is not closed) and dropped; bare LF is refused.
 // Errors: kBadRequest (blame caller) or kUpstreamFailed (blame upstream), by `from`.
 class BodyReader {
  public:
@@ -59,13 +61,28 @@ class BodyReader {
     kTrailerLf,
     kFinalLf,
   };
+  // Within ";name=value": what has been read of it.
+  enum class Extension : std::uint8_t {
+    kNone,  // ';', and white space perhaps
+    kName,
+    kAfterName,  // white space behind the name
+    kEquals,  // '=', and white space perhaps
+    kToken,
+    kQuoted,  // within quotes
+    kEscaped,  // behind a backslash there
+    kClosed,
+    kAfterValue,  // white space behind the value
+  };
   std::string_view take_data(std::string_view input) noexcept;
   Result<void> take_framing(char c) noexcept;
   Result<void> take_size(char c) noexcept;
+  Result<void> take_extension(char c) noexcept;
+  static std::optional<Extension> after_extension_byte(Extension at, char c) noexcept;
   Result<void> take_trailer(char c) noexcept;
   Result<void> expect(char c, char wanted, State then) noexcept;
 
   State state_ = State::kDone;
+  Extension extension_ = Extension::kNone;
   Framing framing_ = Framing::kNone;
   Blame from_ = Blame::kCaller;
   std::uint8_t size_digits_ = 0;

@@ -135,7 +135,7 @@ TEST(BodyReader, RefusesSizesOfMoreThanFifteenDigits) {
 }
 
 TEST(BodyReader, DropsExtensions) {
-  const Outcome outcome = read_chunked("3;a=b;c=\"d;e\"\t\xC3\xA9\r\nabc\r\n0;last\r\n\r\n");
+  const Outcome outcome = read_chunked("3;a=b \t; c = \"d;\\\"e\xC3\xA9\" ;f\r\nabc\r\n0;last\r\n\r\n");
   EXPECT_EQ(outcome.error, "");
   EXPECT_EQ(outcome.data, "abc");
 }
@@ -151,6 +151,16 @@ TEST(BodyReader, RefusesBareLfAndControlBytesInExtensions) {
   EXPECT_NE(read_chunked("3;a\rb\r\nabc\r\n").error, "");
   EXPECT_NE(read_chunked("3;\x01\r\nabc\r\n").error, "");
   EXPECT_NE(read_chunked("3;\0\r\nabc\r\n"s).error, "");
+}
+
+// A reader that knows quotes may look for the end of the line behind the one that closes them.
+TEST(BodyReader, RefusesExtensionsThatBreakTheGrammar) {
+  for (const char* const extension : {"",          " ",        ";",   "a;",        ";a",    "=b",
+                                      "a=",        "a= ",      "a ",  "a=b ",      "\"a\"", "a=\"b",
+                                      "a=\"b\\\"", "a=\"b\"c", "a b", "a,b",       "a=b c", "a=b=c",
+                                      "a=\"b\" ",  "a=b,c",    "(a)", "a=\xC3\xA9"}) {
+    EXPECT_NE(read_chunked("3;" + std::string(extension) + "\r\nabc\r\n0\r\n\r\n").error, "") << extension;
+  }
 }
 
 TEST(BodyReader, RefusesDataThatIsNotFollowedByCrLf) {

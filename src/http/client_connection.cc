@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "http/codec_rule.h"
+
 namespace claviger::http {
 namespace {
 
@@ -37,16 +39,20 @@ net::Task<Result<void>> ClientConnection::read_head(Method request_method, const
   for (;;) {
     if (!in_.is_empty()) {
       answer_began_ = true;
-      const std::size_t size = CLV_CO_TRY(scanner_.scan(in_.filled(), limits, Blame::kUpstream));
-      if (size > 0) {
-        CLV_CO_TRY_VOID(parse_response_head(in_.filled().substr(0, size), limits, request_method, head_));
-        in_.consume(size);
+      const auto size = scanner_.scan(in_.filled(), limits, Blame::kUpstream);
+      if (!size.has_value()) co_return refused(size.error());
+      if (*size > 0) {
+        const auto read =
+            parse_response_head(in_.filled().substr(0, *size), limits, request_method, head_.make());
+        if (!read.has_value()) co_return refused(read.error());
+        in_.consume(*size);
         break;
       }
     }
     const std::span<char> room = in_.room();
     if (room.empty())
-      co_return Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream's answer has too large a head");
+      co_return refused(
+          Error(Code::kUpstreamFailed, Blame::kUpstream, "the upstream's answer has too large a head"));
     auto got = co_await stream_->read(room);
     if (!got.has_value()) co_return as_upstream_error(std::move(got).error());
     if (*got == 0)
@@ -54,18 +60,25 @@ net::Task<Result<void>> ClientConnection::read_head(Method request_method, const
                       "the upstream closed the connection before it answered");
     in_.added(*got);
   }
-  keep_alive_ = head_.keep_alive;
-  body_ = BodyReader(head_.framing, head_.content_length, Blame::kUpstream);
+  keep_alive_ = head_->keep_alive;
+  body_ = BodyReader(head_->framing, head_->content_length, Blame::kUpstream);
   co_return ok();
 }
 
 Result<std::string_view> ClientConnection::take_piece() {
   while (!body_.is_done() && !in_.is_empty()) {
-    const BodyReader::Step step = CLV_TRY(body_.next(in_.filled()));
-    in_.consume(step.consumed);
-    if (!step.data.empty()) return step.data;
+    const auto step = body_.next(in_.filled());
+    if (!step.has_value()) return refused(step.error());
+    in_.consume(step->consumed);
+    if (!step->data.empty()) return step->data;
   }
   return std::string_view();
+}
+
+// An answer that breaks the rules shows in a metric, whatever becomes of the error.
+Error ClientConnection::refused(Error error) noexcept {
+  stream_->loop().metrics().add(telemetry::Side::kUpstream, codec_rule(error));
+  return error;
 }
 
 Result<std::string_view> ClientConnection::take_buffered_body() { return take_piece(); }
@@ -79,7 +92,8 @@ net::Task<Result<std::string_view>> ClientConnection::read_body(std::chrono::mil
     auto got = co_await stream_->read(in_.room());
     if (!got.has_value()) co_return as_upstream_error(std::move(got).error());
     if (*got == 0) {
-      CLV_CO_TRY_VOID(body_.end_of_input());
+      const auto whole = body_.end_of_input();
+      if (!whole.has_value()) co_return refused(whole.error());
       co_return std::string_view();
     }
     in_.added(*got);
@@ -90,6 +104,7 @@ bool ClientConnection::finish(bool request_was_sent) noexcept {
   const bool clean = request_was_sent && keep_alive_ && body_.is_done() && in_.is_empty() &&
                      stream_->is_quiet() && !stream_->is_finished() && !stream_->source().is_cancelled();
   in_.release();
+  head_.release();
   stream_->set_deadline(net::Deadline::kNever);
   return clean;
 }

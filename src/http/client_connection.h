@@ -16,12 +16,12 @@ namespace claviger::http {
 
 // One connection to an upstream: a request out, its answer in, and again if all went well.
 //
-// Owns: the stream, and a buffer while an answer is read.
+// Owns: the stream, and while an answer is read a buffer and its head.
 // Threads: its loop's. Secrets: the buffer is wiped when given back.
 class ClientConnection {
  public:
   ClientConnection(std::unique_ptr<net::Stream> stream, net::BufferPool& buffers) noexcept
-      : stream_(std::move(stream)), in_(buffers) {}
+      : stream_(std::move(stream)), in_(buffers), head_(buffers) {}
 
   net::Stream& stream() noexcept { return *stream_; }
 
@@ -31,10 +31,10 @@ class ClientConnection {
   net::Task<Result<void>> send(std::string_view bytes, std::chrono::milliseconds limit);
 
   // Reads the next head (interim ones included: look at status). `limit` is for all of it. head()'s views hold until
-  // the next read. answer_began() tells whether a byte of it came.
+  // the next read, itself until finish(). answer_began() tells whether a byte of it came.
   net::Task<Result<void>> read_head(Method request_method, const HeadLimits& limits,
                                     std::chrono::milliseconds limit);
-  const ResponseHead& head() const noexcept { return head_; }
+  const ResponseHead& head() const noexcept { return *head_; }
   bool answer_began() const noexcept { return answer_began_; }
 
   // Requires: read_head() gave a final head. The next piece of the body, a view that holds until the next call;
@@ -52,11 +52,12 @@ class ClientConnection {
 
  private:
   Result<std::string_view> take_piece();
+  [[gnu::cold]] Error refused(Error error) noexcept;
 
   std::unique_ptr<net::Stream> stream_;
   net::Buffer in_;
   HeadScanner scanner_;
-  ResponseHead head_;
+  net::Lent<ResponseHead> head_;
   BodyReader body_;
   bool keep_alive_ = false;
   bool answer_began_ = false;

@@ -100,6 +100,41 @@ TEST_F(ClientConnectionTest, AnAnswerThatIsNoHttpIsRefused) {
   EXPECT_EQ(read_head().error().code(), Code::kUpstreamFailed);
 }
 
+TEST_F(ClientConnectionTest, AnAnswerThatBreaksARuleIsCounted) {
+  using telemetry::CodecRule;
+  using telemetry::Side;
+  telemetry::WorkerMetrics metrics;
+  loop().count_in(&metrics);
+  upstream_sends("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n");
+  ASSERT_TRUE(read_head().has_value());
+  EXPECT_FALSE(read_body().has_value());
+  EXPECT_EQ(metrics.value(Side::kUpstream, CodecRule::kChunk), 1U);
+  EXPECT_EQ(metrics.value(Side::kCaller, CodecRule::kChunk), 0U);
+
+  net::testing::StreamPair other(loop());
+  ClientConnection next(std::move(other.near), buffers);
+  Result<std::size_t> sent{std::size_t{0}};
+  ASSERT_EQ(other.far->try_write("SSH-2.0-OpenSSH_9.2\r\n\r\n", sent), net::Stream::Io::kDone);
+  EXPECT_FALSE(finish(next.read_head(Method::kGet, HeadLimits(), milliseconds(500))).has_value());
+  EXPECT_EQ(metrics.value(Side::kUpstream, CodecRule::kVersion), 1U);
+  loop().count_in(nullptr);
+}
+
+TEST_F(ClientConnectionTest, AnAnswerCutShortIsCountedAndOneThatIsSlowIsNot) {
+  using telemetry::CodecRule;
+  using telemetry::Side;
+  telemetry::WorkerMetrics metrics;
+  loop().count_in(&metrics);
+  upstream_sends("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello");
+  ASSERT_TRUE(read_head().has_value());
+  EXPECT_FALSE(read_body(milliseconds(60)).has_value());
+  EXPECT_EQ(metrics.value(Side::kUpstream, CodecRule::kTruncated), 0U);
+  pair.far.reset();
+  EXPECT_FALSE(read_body().has_value());
+  EXPECT_EQ(metrics.value(Side::kUpstream, CodecRule::kTruncated), 1U);
+  loop().count_in(nullptr);
+}
+
 TEST_F(ClientConnectionTest, TheAnswerToHeadHasNoBodyWhateverItsLengthSays) {
   upstream_sends("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n");
   ASSERT_TRUE(read_head(Method::kHead).has_value());

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 
@@ -88,23 +89,27 @@ inline constexpr std::size_t kMaxFields = 128;
 // The fields of a head, in order, in memory that is used again for the next one.
 class Fields {
  public:
+  Fields() noexcept {}
   void clear() noexcept { size_ = 0; }
   // False when full.
   bool add(const Field& field) noexcept {
     if (size_ == kMaxFields) return false;
-    fields_[size_++] = field;
+    std::construct_at(&fields_[size_++], field);
     return true;
   }
   std::size_t size() const noexcept { return size_; }
-  const Field* begin() const noexcept { return fields_.data(); }
-  const Field* end() const noexcept { return fields_.data() + size_; }
+  const Field* begin() const noexcept { return fields_; }
+  const Field* end() const noexcept { return fields_ + size_; }
   const Field& operator[](std::size_t index) const noexcept { return fields_[index]; }
   // The first of that name, or nullptr.
   const Field* find(FieldName name) const noexcept;
   const Field* find(std::string_view name) const noexcept;  // case-insensitive; for unusual names
 
  private:
-  std::array<Field, kMaxFields> fields_;
+  // Not made before they are added: a head lives for one request, which has few of so many.
+  union {
+    Field fields_[kMaxFields];
+  };
   std::size_t size_ = 0;
 };
 

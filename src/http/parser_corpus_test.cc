@@ -73,7 +73,7 @@ bool is_accepted_chunked_body(std::string_view input) {
 
 TEST(Corpus, OfRequestsIsReadAsItsNamesSay) {
   check_corpus("http_request", 120, [](const std::string& input) {
-    const Verdict verdict = testing::read_stream(input, {}, input.size()).verdict;
+    const Verdict verdict = testing::read_requests(input, {}).verdict;
     EXPECT_NE(verdict, Verdict::kIncomplete);
     return verdict == Verdict::kAccepted;
   });

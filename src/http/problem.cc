@@ -49,10 +49,17 @@ void append_member(HeadWriter& out, std::string_view name, std::string_view valu
 bool is_for_callers(Code code) noexcept { return code <= Code::kMethodNotAllowed; }
 
 // What an error says about the inside (a library, the operator's files) is for the log alone.
+// Nor is it for callers where an upstream is, or by which names and addresses it was looked for.
+std::string_view text_for(const Error& error, bool for_operator) noexcept {
+  if (for_operator) return error.what();
+  if (!is_for_callers(error.code())) return {};
+  if (error.blame() == Blame::kCaller) return error.what();
+  return error.blame() == Blame::kUpstream ? error.literal() : std::string_view();
+}
+
 std::string_view detail_of(const Error& error, const ProblemKind& kind, bool for_operator) noexcept {
-  const bool outside = error.blame() == Blame::kCaller || error.blame() == Blame::kUpstream;
-  const bool shown = for_operator || (is_for_callers(error.code()) && outside);
-  return shown && !error.what().empty() ? error.what() : kind.title;
+  const std::string_view text = text_for(error, for_operator);
+  return text.empty() ? kind.title : text;
 }
 
 void write_body(HeadWriter& out, const ProblemKind& kind, std::string_view detail,

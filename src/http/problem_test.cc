@@ -100,6 +100,18 @@ TEST(Problem, ShowsDetailsOfCallersAndUpstreamsOnly) {
   EXPECT_THAT(write(Error(Code::kIo, Blame::kUpstream, "inner workings")), Not(HasSubstr("inner workings")));
 }
 
+TEST(Problem, ShowsOfAnUpstreamNothingThatWasFoundAtRunTime) {
+  const Error error = Error::detailed(Code::kUpstreamFailed, Blame::kUpstream, "connecting failed",
+                                      "connecting to 10.1.2.3:443: refused")
+                          .within("somewhere inside");
+  EXPECT_THAT(write(error), HasSubstr("\"detail\":\"connecting failed\""));
+  EXPECT_THAT(write(error), Not(HasSubstr("10.1.2.3")));
+  EXPECT_THAT(write(error, {.for_operator = true}),
+              HasSubstr("somewhere inside: connecting to 10.1.2.3:443"));
+  EXPECT_THAT(write(Error::formatted(Code::kUpstreamFailed, Blame::kUpstream, "10.1.2.3 is amiss")),
+              Not(HasSubstr("10.1.2.3")));
+}
+
 TEST(Problem, ShowsAnOperatorEveryDetail) {
   EXPECT_THAT(write(Error(Code::kIo, Blame::kGateway, "the disk is full"), {.for_operator = true}),
               HasSubstr("\"detail\":\"the disk is full\",\"code\":\"unavailable\""));

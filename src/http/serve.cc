@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "http/codec_rule.h"
+
 namespace claviger::http {
 namespace {
 
@@ -10,6 +12,16 @@ constexpr unsigned kRequestsBeforeYield = 16;
 
 bool can_be_answered(Code code) noexcept {
   return code == Code::kBadRequest || code == Code::kHeadTooLarge || code == Code::kTooLarge;
+}
+
+void count(telemetry::WorkerMetrics& metrics, const Error& refused) noexcept {
+  using telemetry::CodecRule;
+  using telemetry::Counter;
+  if (refused.code() == Code::kTooLarge) return metrics.add(Counter::kLimitBody);
+  const CodecRule rule = codec_rule(refused);
+  metrics.add(telemetry::Side::kCaller, rule);
+  if (rule == CodecRule::kHeadSize) metrics.add(Counter::kLimitHead);
+  if (rule == CodecRule::kFieldCount) metrics.add(Counter::kLimitHeaders);
 }
 
 }  // namespace
@@ -21,6 +33,7 @@ net::Task<void> serve(ServerConnection& connection, Handler& handler) {
     auto more = co_await connection.read_head();
     if (!more.has_value()) {
       if (!can_be_answered(more.error().code())) co_return;
+      count(connection.metrics(), more.error());
       connection.close_after_answer();
       co_await handler.refuse(connection, std::move(more).error());
       co_await connection.close_gracefully();

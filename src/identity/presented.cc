@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "identity/presented.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <optional>
@@ -109,6 +110,13 @@ Result<KeyFields> find_key_fields(const http::Fields& fields) noexcept {
 }
 
 }  // namespace
+
+bool presents_anything(const http::Fields& fields) noexcept {
+  return std::ranges::any_of(fields, [](const http::Field& field) {
+    return field.known == FieldName::kAuthorization || field.known == FieldName::kXApiKey ||
+           field.known == FieldName::kXGoogApiKey;
+  });
+}
 
 Result<PresentedKey> find_presented_key(const http::Fields& fields, BasicScratch& scratch) noexcept {
   const KeyFields found = CLV_TRY(find_key_fields(fields));

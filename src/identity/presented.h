@@ -23,4 +23,7 @@ struct PresentedKey {
 using BasicScratch = std::array<char, 512>;
 Result<PresentedKey> find_presented_key(const http::Fields& fields, BasicScratch& scratch) noexcept;
 
+// Whether a field that keys come in is there at all, whatever it holds.
+bool presents_anything(const http::Fields& fields) noexcept;
+
 }  // namespace claviger::identity

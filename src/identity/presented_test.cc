@@ -121,5 +121,19 @@ TEST(PresentedKey, SaysWhichSchemesThereAre) {
   EXPECT_EQ(result.text.find("fake"), std::string::npos);
 }
 
+TEST(PresentedKey, IsPresentedByAFieldThatCannotBeReadToo) {
+  const auto presents = [](std::string_view name, std::string_view value) {
+    http::Fields fields;
+    fields.add({.name = name, .value = value, .known = http::classify(name)});
+    return presents_anything(fields);
+  };
+  for (const char* name : {"Authorization", "X-API-Key", "x-goog-api-key"}) {
+    EXPECT_TRUE(presents(name, "")) << name;
+    EXPECT_TRUE(presents(name, "Digest fake")) << name;
+  }
+  EXPECT_FALSE(presents("X-Other", "fake"));
+  EXPECT_FALSE(presents_anything({}));
+}
+
 }  // namespace
 }  // namespace claviger::identity

@@ -10,6 +10,7 @@ namespace claviger::net {
 
 BufferPool::~BufferPool() {
   for (char* data : free_) ::operator delete(data);
+  for (void* block : lent_free_) ::operator delete(block);
 }
 
 char* BufferPool::take() {
@@ -30,6 +31,26 @@ void BufferPool::give_back(char* data) noexcept {
   }
   --total_;
   ::operator delete(data);
+}
+
+void* BufferPool::lend() {
+  if (!lent_free_.empty()) {
+    void* block = lent_free_.back();
+    lent_free_.pop_back();
+    return block;
+  }
+  ++lent_total_;
+  lent_free_.reserve(kKeep);
+  return ::operator new(kLentSize);
+}
+
+void BufferPool::take_back(void* block) noexcept {
+  if (lent_free_.size() < kKeep) {
+    lent_free_.push_back(block);
+    return;
+  }
+  --lent_total_;
+  ::operator delete(block);
 }
 
 std::span<char> Buffer::room() {

@@ -3,17 +3,20 @@
 
 #include <cstddef>
 #include <memory>
+#include <new>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace claviger::net {
 
 inline constexpr std::size_t kBufferSize = std::size_t{32} << 10;
+inline constexpr std::size_t kLentSize = 5632;  // of what is Lent
 
-// Memory for bytes on their way through, kept for the next use. Connections borrow a buffer while there
-// is something in flight and give it back when idle.
+// Memory for bytes on their way through, and for what was read from them, kept for the next use. Connections borrow
+// while there is something in flight and give back when idle.
 //
 // Secrets: an answer may echo a credential, so what was written into a buffer is wiped when it is given back.
 // Threads: one worker's.
@@ -24,15 +27,51 @@ class BufferPool {
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
   // Bytes held, lent or waiting.
-  std::size_t bytes() const noexcept { return total_ * kBufferSize; }
+  std::size_t bytes() const noexcept { return total_ * kBufferSize + lent_total_ * kLentSize; }
 
  private:
   friend class Buffer;
+  template <class T>
+  friend class Lent;
+  void* lend();
+  void take_back(void* block) noexcept;
   char* take();
   void give_back(char* data) noexcept;
   static constexpr std::size_t kKeep = 256;  // more than that wait for nobody
   std::vector<char*> free_;
   std::size_t total_ = 0;
+  std::vector<void*> lent_free_;
+  std::size_t lent_total_ = 0;
+};
+
+// An object in borrowed memory: there from make() to release(). The pool outlives it.
+template <class T>
+class Lent {
+ public:
+  static_assert(sizeof(T) <= kLentSize && alignof(T) <= alignof(std::max_align_t));
+  static_assert(std::is_trivially_destructible_v<T>);
+
+  explicit Lent(BufferPool& pool) noexcept : pool_(pool) {}
+  ~Lent() { release(); }
+  Lent(const Lent&) = delete;
+  Lent& operator=(const Lent&) = delete;
+
+  // As it is when there is one already, else a new one.
+  T& make() {
+    if (object_ == nullptr) object_ = ::new (pool_.lend()) T;
+    return *object_;
+  }
+  // Requires: there is one.
+  T& operator*() const noexcept { return *object_; }
+  T* operator->() const noexcept { return object_; }
+  bool is_there() const noexcept { return object_ != nullptr; }
+  void release() noexcept {
+    if (object_ != nullptr) pool_.take_back(std::exchange(object_, nullptr));
+  }
+
+ private:
+  BufferPool& pool_;
+  T* object_ = nullptr;
 };
 
 // A borrowed buffer of kBufferSize bytes with a filled part [begin, end). Empty (no memory) until

@@ -62,5 +62,23 @@ TEST(Buffer, MovingHandsTheMemoryOn) {
   EXPECT_EQ(pool.bytes(), kBufferSize);
 }
 
+TEST(Lent, IsThereFromMakeToReleaseAndItsMemoryServesTheNext) {
+  struct Thing {
+    int number = 7;
+  };
+  BufferPool pool;
+  Lent<Thing> first(pool);
+  EXPECT_FALSE(first.is_there());
+  EXPECT_EQ(pool.bytes(), 0U);
+  EXPECT_EQ(first.make().number, 7);
+  first->number = 8;
+  EXPECT_EQ(first.make().number, 8);  // the same
+  first.release();
+  EXPECT_FALSE(first.is_there());
+  Lent<Thing> second(pool);
+  EXPECT_EQ(second.make().number, 7);  // made anew
+  EXPECT_EQ(pool.bytes(), kLentSize);
+}
+
 }  // namespace
 }  // namespace claviger::net

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 
@@ -27,8 +28,17 @@ class Acceptor {
   using OnAccept = std::function<void(int fd, const Endpoint& peer)>;
   static Result<std::unique_ptr<Acceptor>> create(Loop& loop, int listening_fd, OnAccept on_accept);
   ~Acceptor();
+  // From now on nobody new gets in: what asks for a connection is not answered, and then refused. Those whom the kernel has let in
+  // already are accepted still, for kLastCall; then the socket is closed and `closed` runs. Nobody who is connected is reset, as
+  // a mere close would do to those that wait to be accepted.
+  void finish(std::function<void()> closed);
+  static constexpr std::chrono::milliseconds kLastCall{100};
   Acceptor(const Acceptor&) = delete;
   Acceptor& operator=(const Acceptor&) = delete;
+
+  // New connections wait in the kernel until resume(), as many as its queue holds.
+  void pause() noexcept;
+  void resume() noexcept;
 
  private:
   class Handler;

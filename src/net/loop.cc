@@ -5,8 +5,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "base/check.h"
 
@@ -14,6 +16,7 @@ namespace claviger::net {
 namespace {
 
 constexpr int kBatch = 256;
+constexpr auto kLagWindow = std::chrono::seconds(10);
 
 std::uint32_t interest(Trigger trigger) noexcept {
   if (trigger == Trigger::kLevel) return EPOLLIN;
@@ -136,7 +139,23 @@ void Loop::turn(std::chrono::milliseconds limit) {
   for (const std::coroutine_handle<> handle : resuming_) handle.resume();
   resuming_.clear();
   buried_.clear();
+  count_turn();
   if (before != nullptr) before->make_current();
+}
+
+// How long others had to wait at the most, for a while; then forgotten.
+void Loop::count_turn() noexcept {
+  const std::chrono::nanoseconds took = clock_.monotonic() - now_;
+  metrics_->add(telemetry::Counter::kLoopTurns);
+  metrics_->add(telemetry::Counter::kLoopBusyNanoseconds, static_cast<std::uint64_t>(took.count()));
+  const bool over = now_ - lag_since_ >= kLagWindow;
+  if (took <= lag_ && !over) return;
+  if (over) {
+    lag_before_ = std::exchange(lag_, std::chrono::nanoseconds(0));
+    lag_since_ = now_;
+  }
+  lag_ = std::max(lag_, took);
+  metrics_->set(telemetry::Gauge::kLoopLagNanoseconds, std::max(lag_, lag_before_).count());
 }
 
 void Loop::run() {

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "net/deadline_wheel.h"
 #include "net/frame_pool.h"
+#include "telemetry/metrics.h"
 
 namespace claviger::net {
 
@@ -61,6 +62,12 @@ class Loop {
   // Destroys it after the current batch, in which a later event may still point at it.
   void bury(std::unique_ptr<EventHandler> handler);
 
+  // Where what happens on this thread is counted, from now on; null, as in the beginning: nowhere that is read.
+  void count_in(telemetry::WorkerMetrics* metrics) noexcept {
+    metrics_ = metrics != nullptr ? metrics : &unread_;
+  }
+  telemetry::WorkerMetrics& metrics() noexcept { return *metrics_; }
+
   // Resumes at the end of the current turn: for giving way, and for waking somebody from deep inside a call.
   void resume_soon(std::coroutine_handle<> handle) { ready_.push_back(handle); }
   auto yield() noexcept {
@@ -85,6 +92,7 @@ class Loop {
   Loop(const Clock& clock, int epoll_fd) noexcept;
   int wait_limit_ms(std::chrono::milliseconds limit) const noexcept;
   void run_posted();
+  void count_turn() noexcept;
 
   const Clock& clock_;
   FramePool frames_;  // outlives all that is below, which may hold frames
@@ -98,6 +106,10 @@ class Loop {
   std::mutex posted_mutex_;
   std::vector<std::function<void()>> posted_;
   std::atomic<bool> stopping_{false};
+  telemetry::WorkerMetrics unread_;
+  telemetry::WorkerMetrics* metrics_ = &unread_;
+  Monotonic lag_since_{};
+  std::chrono::nanoseconds lag_{0}, lag_before_{0};  // longest turns: since then, and in the time before
 };
 
 // Calls back once, or wakes one task, after a time.

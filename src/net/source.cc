@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/source.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace claviger::net {
@@ -15,6 +17,11 @@ Result<std::unique_ptr<Source>> Source::create(Loop& loop, int fd) {
 
 Source::~Source() {
   if (fd_ >= 0) ::close(fd_);
+}
+
+bool Source::has_unread() const noexcept {
+  char byte = 0;
+  return ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
 void Source::retire(std::unique_ptr<Source> source) noexcept {
@@ -33,15 +40,13 @@ void Source::forget(Waiter& waiter) noexcept {
   if (writer_.waiter == &waiter) writer_ = {};
 }
 
-void Source::set_deadline(Monotonic at) noexcept {
-  deadline_ = at;
-  loop_.deadlines().set(*this, at);
-}
-
+// By the first that somebody waits for. Where nobody does, what the wheel has may stay: nobody is woken by it.
 void Source::rearm() noexcept {
-  // The wheel drops a deadline when it fires; somebody who waits past one must still be woken.
-  if (deadline_ != Deadline::kNever && Deadline::at() == Deadline::kNever)
-    loop_.deadlines().set(*this, deadline_);
+  Monotonic first = Deadline::kNever;
+  if (reader_.waiter != nullptr) first = read_deadline_;
+  if (writer_.waiter != nullptr) first = std::min(first, write_deadline_);
+  if (first != Deadline::at() && (reader_.waiter != nullptr || writer_.waiter != nullptr))
+    loop_.deadlines().set(*this, first);
 }
 
 void Source::wait_as_reader(Waiter& waiter, Direction direction) noexcept {
@@ -74,8 +79,10 @@ void Source::on_events(Events events) noexcept {
 void Source::on_deadline() noexcept {
   // Both directions at once would need this object to survive the first; retire() sees to that only
   // within a batch, and the sweep is part of one.
-  wake(reader_, Wakeup::kTimeout);
-  wake(writer_, Wakeup::kTimeout);
+  const Monotonic now = loop_.now();
+  if (read_deadline_ <= now) wake(reader_, Wakeup::kTimeout);
+  if (write_deadline_ <= now) wake(writer_, Wakeup::kTimeout);
+  rearm();
 }
 
 void Source::cancel() noexcept {

@@ -47,6 +47,8 @@ class Source final : public EventHandler, public Deadline {
   bool is_writable() const noexcept { return writable_; }
   bool is_half_closed() const noexcept { return half_closed_; }
   bool is_broken() const noexcept { return broken_; }
+  // Whether the kernel holds bytes that nobody has read yet. A system call.
+  bool has_unread() const noexcept;
   // A read got less than it asked for. Once the peer has half-closed there may be no further edge.
   void drained() noexcept { readable_ = half_closed_ || broken_; }
   void would_block_reading() noexcept { readable_ = false; }
@@ -60,8 +62,14 @@ class Source final : public EventHandler, public Deadline {
   void forget(Waiter& waiter) noexcept;
   void watch_hangup(HangupWatcher* watcher) noexcept { watcher_ = watcher; }
 
-  // For all waiting from now on. Deadline::kNever for none.
-  void set_deadline(Monotonic at) noexcept;
+  // For all waiting from now on: of whoever waits as reader, as writer, or both. Deadline::kNever for none. Each has one of its own,
+  // so that a peer that goes on sending cannot put off the end of its not reading, nor the other way round.
+  void set_read_deadline(Monotonic at) noexcept { set_deadline(read_deadline_, at); }
+  void set_write_deadline(Monotonic at) noexcept { set_deadline(write_deadline_, at); }
+  void set_deadline(Monotonic at) noexcept {
+    write_deadline_ = at;
+    set_deadline(read_deadline_, at);
+  }
   // Whoever waits, or comes to wait, is woken with kCancelled.
   void cancel() noexcept;
   // Whoever waits as reader now is woken with kCancelled; later reads are not concerned.
@@ -75,6 +83,10 @@ class Source final : public EventHandler, public Deadline {
   Source(Loop& loop, int fd) noexcept : loop_(loop), fd_(fd) {}
   void on_events(Events events) noexcept override;
   void on_deadline() noexcept override;
+  void set_deadline(Monotonic& which, Monotonic at) noexcept {
+    which = at;
+    rearm();
+  }
   void rearm() noexcept;
 
   Loop& loop_;
@@ -84,7 +96,8 @@ class Source final : public EventHandler, public Deadline {
   bool half_closed_ = false;
   bool broken_ = false;
   bool cancelled_ = false;
-  Monotonic deadline_ = Deadline::kNever;
+  Monotonic read_deadline_ = Deadline::kNever;
+  Monotonic write_deadline_ = Deadline::kNever;
   struct Waiting {
     Waiter* waiter = nullptr;
     Direction direction = Direction::kRead;

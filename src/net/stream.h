@@ -11,6 +11,9 @@
 
 namespace claviger::net {
 
+struct PeerCertificate;  // net/tls.h
+class ServerTls;
+
 inline constexpr std::chrono::milliseconds kBuffersKeptIdle{1000};
 
 // A connected byte stream, plain or TLS. Reading and writing may overlap, one of each at a time.
@@ -43,6 +46,13 @@ class Stream {
   // Gives back memory that an idle stream does not need. Worth it after kBuffersKeptIdle: a busy one would take it again at once.
   virtual void release_buffers() noexcept {}
   virtual bool is_tls() const noexcept { return false; }
+  // Whether the TLS handshake was short, by way of an earlier session.
+  virtual bool is_resumed() const noexcept { return false; }
+  // Of a caller that showed one which is good by `now`; null otherwise. Connections outlive reloads: where `now` asks something
+  // else of callers than was asked when hands were shaken, the certificate is verified anew, once. It may have expired since.
+  virtual const PeerCertificate* peer_certificate(const ServerTls& /*now*/) noexcept { return nullptr; }
+  // Whether it showed any, good or not.
+  virtual bool has_shown_certificate() const noexcept { return false; }
 
   class [[nodiscard]] ReadAwaiter;
   class [[nodiscard]] WriteAwaiter;
@@ -56,6 +66,11 @@ class Stream {
   void set_deadline_after(std::chrono::milliseconds after) noexcept {
     source_->set_deadline(loop().now() + after);
   }
+  void set_read_deadline(Monotonic at) noexcept { source_->set_read_deadline(at); }
+  void set_read_deadline_after(std::chrono::milliseconds after) noexcept {
+    source_->set_read_deadline(loop().now() + after);
+  }
+  void set_write_deadline(Monotonic at) noexcept { source_->set_write_deadline(at); }
   void cancel() noexcept { source_->cancel(); }
   void watch_hangup(HangupWatcher* watcher) noexcept { source_->watch_hangup(watcher); }
   // The peer will send no more, or is gone: not fit for a pool.

@@ -8,13 +8,20 @@
 #include <vector>
 
 #include "net/testing/loop_fixture.h"
+#include "net/testing/skipping_clock.h"
 
 namespace claviger::net {
 namespace {
 
 using std::chrono::milliseconds;
 
-struct StreamTest : ::testing::Test, testing::LoopFixture {
+struct SkippedTime {
+  testing::SkippingClock clock;
+};
+
+struct StreamTest : ::testing::Test, SkippedTime, testing::LoopFixture {
+  StreamTest() : LoopFixture(SkippedTime::clock) {}
+
   testing::StreamPair pair{loop()};
 };
 
@@ -64,6 +71,39 @@ TEST_F(StreamTest, ADeadlineInThePastStillWakesWhoComesToWaitLater) {
   run_until([&, until = loop().now() + milliseconds(150)] { return loop().now() > until; });
   const auto result = finish(read_once(*pair.near));
   EXPECT_EQ(result.error().code(), Code::kTimeout);
+}
+
+// Reads on and on, each time with a deadline that lies further away.
+Task<void> read_patiently(Stream& stream, std::optional<Code>& error) {
+  while (!error) {
+    stream.set_read_deadline_after(std::chrono::seconds(300));
+    const auto piece = co_await read_once(stream);
+    if (!piece.has_value()) error = piece.error().code();
+    else if (piece->empty()) error = Code::kClosed;
+  }
+}
+Task<void> write_without_end(Stream& stream, std::optional<Code>& error) {
+  stream.set_write_deadline(stream.loop().now() + std::chrono::seconds(120));
+  const auto sent = co_await stream.write_all(std::string(4 << 20, 'x'));
+  error = sent.has_value() ? Code::kClosed : sent.error().code();
+}
+
+TEST_F(StreamTest, APeerThatGoesOnSendingDoesNotPutOffTheEndOfItsNotReading) {
+  std::optional<Code> reading, writing;
+  spawn(read_patiently(*pair.near, reading));
+  spawn(write_without_end(*pair.near, writing));
+  for (int i = 0; i < 100 && !writing; ++i) {
+    Result<std::size_t> sent{std::size_t{0}};
+    (void)pair.far->try_write("x", sent);
+    loop().turn(milliseconds(0));
+    clock.skip(std::chrono::seconds(20));
+    loop().turn(milliseconds(0));
+  }
+  EXPECT_EQ(writing, Code::kTimeout);
+  EXPECT_FALSE(reading.has_value());  // whose time is not over
+  clock.skip(std::chrono::seconds(301));
+  EXPECT_TRUE(run_until([&] { return reading.has_value(); }));
+  EXPECT_EQ(reading, Code::kTimeout);
 }
 
 TEST_F(StreamTest, CancelWakesWhoWaitsAndWhoComesToWait) {

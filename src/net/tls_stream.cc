@@ -7,9 +7,11 @@
 #include <openssl/x509_vfy.h>
 #include <sys/socket.h>
 
+#include <string_view>
 #include <utility>
 
 #include "base/check.h"
+#include "net/peer_certificate.h"
 #include "net/socket_io.h"
 #include "net/tls.h"
 #include "net/tls_context.h"
@@ -69,6 +71,54 @@ BIO* make_bio(Source& source) {
   return bio;
 }
 
+// --- Failures ------------------------------------------------------------------------------------
+
+// By OpenSSL's reason: what this side refused, or the alert by which the other one did.
+telemetry::TlsFailure failure_of(unsigned long code) noexcept {
+  using telemetry::TlsFailure;
+  if (code == 0) return TlsFailure::kClosed;
+  switch (ERR_GET_REASON(code)) {
+    case SSL_R_UNEXPECTED_EOF_WHILE_READING:
+      return TlsFailure::kClosed;
+    case SSL_R_UNSUPPORTED_PROTOCOL:
+    case SSL_R_WRONG_VERSION_NUMBER:
+    case SSL_R_VERSION_TOO_LOW:
+    case SSL_R_WRONG_SSL_VERSION:
+    case SSL_R_UNKNOWN_PROTOCOL:
+    case SSL_R_NO_PROTOCOLS_AVAILABLE:
+    case SSL_R_TLSV1_ALERT_PROTOCOL_VERSION:
+      return TlsFailure::kVersion;
+    case SSL_R_NO_SHARED_CIPHER:
+    case SSL_R_NO_CIPHERS_AVAILABLE:
+    case SSL_R_NO_SUITABLE_KEY_SHARE:
+    case SSL_R_NO_SUITABLE_GROUPS:
+    case SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM:
+    case SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS:
+    case SSL_R_SSLV3_ALERT_HANDSHAKE_FAILURE:
+    case SSL_R_TLSV1_ALERT_INSUFFICIENT_SECURITY:
+      return TlsFailure::kCipher;
+    case SSL_R_CERTIFICATE_VERIFY_FAILED:
+    case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
+      return TlsFailure::kCertificate;
+    default:
+      return TlsFailure::kOther;
+  }
+}
+
+// Of a handshake that this side waited for no longer.
+void count_given_up(telemetry::WorkerMetrics& metrics, telemetry::Side side, Code why) noexcept {
+  using telemetry::TlsFailure;
+  if (why == Code::kTimeout) return metrics.add(side, TlsFailure::kTimeout);
+  metrics.add(side, why == Code::kClosed ? TlsFailure::kClosed : TlsFailure::kOther);
+}
+
 // --- Stream --------------------------------------------------------------------------------------
 
 class TlsStream final : public Stream {
@@ -91,8 +141,31 @@ class TlsStream final : public Stream {
     ERR_clear_error();
     const int done = SSL_do_handshake(ssl_);
     if (done == 1) return Io::kDone;
-    return outcome(done, result);
+    const Io io = outcome(done, result);
+    if (io != Io::kDone) return io;
+    metrics().add(side(), why_failed());
+    // A goodbye in place of a hello is the end of a stream, and this is none yet.
+    if (result.has_value()) result = Error(Code::kClosed, Blame::kGateway, "the peer closed the connection");
+    return io;
   }
+  // Of a caller, once hands are shaken.
+  Result<void> look_at_peer(const ServerTls& tls) {
+    auto peer = read_peer_certificate(ssl_, tls);
+    if (!peer.has_value()) {
+      metrics().add(side(), telemetry::TlsFailure::kCertificate);
+      return peer.error();
+    }
+    peer_ = *std::move(peer);
+    judged_by_ = tls.trust().digest;
+    return ok();
+  }
+  // There is nothing left to object to.
+  void count_completed() noexcept {
+    metrics().add(
+        telemetry::TlsHandshake{side(), SSL_version(ssl_) == TLS1_3_VERSION, SSL_session_reused(ssl_) == 1});
+  }
+  // It was given up.
+  void count_unfinished(Code why) noexcept { count_given_up(metrics(), side(), why); }
 
   Io try_read(std::span<char> into, Result<std::size_t>& result) noexcept override {
     ERR_clear_error();
@@ -118,13 +191,20 @@ class TlsStream final : public Stream {
 
   // What is there may be no data but a session ticket: reading takes that in.
   bool is_quiet() noexcept override {
-    if (!has_buffered() && !source().is_readable()) return true;
+    if (!source().is_readable() && !has_begun_a_record()) return true;
     char byte = 0;
     Result<std::size_t> result{std::size_t{0}};
-    return try_read({&byte, 1}, result) == Io::kWantRead;
+    return try_read({&byte, 1}, result) == Io::kWantRead && !has_begun_a_record();
   }
   bool has_buffered() const noexcept override { return SSL_has_pending(ssl_) == 1; }
   bool is_tls() const noexcept override { return true; }
+  bool is_resumed() const noexcept override { return SSL_session_reused(ssl_) == 1; }
+  bool has_shown_certificate() const noexcept override { return peer_ != nullptr; }
+  const PeerCertificate* peer_certificate(const ServerTls& now) noexcept override {
+    if (peer_ == nullptr) return nullptr;
+    if (now.trust().digest != judged_by_) judge_peer(now);
+    return peer_is_good_ ? peer_.get() : nullptr;
+  }
   void release_buffers() noexcept override { SSL_free_buffers(ssl_); }
 
   void shutdown_write() noexcept override {
@@ -149,25 +229,56 @@ class TlsStream final : public Stream {
     }
   }
 
+  // Of what is not whole yet, there is nothing to be read; it is the beginning of something all the same. Where no more than
+  // its head has come, nothing is buffered, and OpenSSL waits for the body ("RB").
+  bool has_begun_a_record() const noexcept {
+    return has_buffered() || std::string_view(SSL_rstate_string(ssl_)) == "RB";
+  }
+
+  telemetry::WorkerMetrics& metrics() const noexcept { return loop().metrics(); }
+  telemetry::Side side() const noexcept {
+    return client_ != nullptr ? telemetry::Side::kUpstream : telemetry::Side::kCaller;
+  }
+
+  // Its names stay what they are, and where they are.
+  void judge_peer(const ServerTls& now) noexcept {
+    const auto until = verify_again(ssl_, now);
+    peer_is_good_ = until.has_value();
+    if (until) peer_->expires = *until;
+    judged_by_ = now.trust().digest;
+  }
+
+  // Of the handshake that has just failed.
+  telemetry::TlsFailure why_failed() const noexcept {
+    if (SSL_get_verify_result(ssl_) != X509_V_OK) return telemetry::TlsFailure::kCertificate;
+    return failure_of(ERR_peek_error());
+  }
+
   // Of a caller, whatever breaks its TLS is its end; of an upstream, the reason is told.
   Error failure() const {
     const long verdict = SSL_get_verify_result(ssl_);
+    if (client_ != nullptr && verdict == kNotPinned)
+      return Error(Code::kUpstreamFailed, Blame::kUpstream,
+                   "the upstream's certificate is not one of those pinned (tls.pins)");
     if (client_ != nullptr && verdict != X509_V_OK)
-      return Error::formatted(
-          Code::kUpstreamFailed, Blame::kUpstream,
+      return Error::detailed(
+          Code::kUpstreamFailed, Blame::kUpstream, "the upstream's certificate is not valid",
           std::string("the upstream's certificate is not valid: ") + X509_verify_cert_error_string(verdict));
     const unsigned long code = ERR_peek_error();
     if (code == 0 || ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
       return Error(Code::kClosed, Blame::kGateway, "the peer closed the connection");
     if (client_ == nullptr) return Error(Code::kClosed, Blame::kCaller, "the caller broke its TLS");
     const char* reason = ERR_reason_error_string(code);
-    return Error::formatted(Code::kUpstreamFailed, Blame::kUpstream,
-                            std::string("TLS failed: ") + (reason != nullptr ? reason : "unknown reason"));
+    return Error::detailed(Code::kUpstreamFailed, Blame::kUpstream, "TLS with the upstream failed",
+                           std::string("TLS failed: ") + (reason != nullptr ? reason : "unknown reason"));
   }
 
   SSL* ssl_;
   std::shared_ptr<const void> keeps_;  // the context's owner
-  ClientTls* client_;                  // null on the server side
+  ClientTls* client_;  // null on the server side
+  std::unique_ptr<PeerCertificate> peer_;
+  crypto::Sha256Digest judged_by_{};
+  bool peer_is_good_ = true;
 };
 
 class HandshakeAwaiter final : public StreamAwaiter {
@@ -178,9 +289,44 @@ class HandshakeAwaiter final : public StreamAwaiter {
 
  private:
   Stream::Io attempt() noexcept override { return tls_.try_handshake(result_); }
-  void fail(Error error) noexcept override { result_ = std::move(error); }
+  void fail(Error error) noexcept override {
+    tls_.count_unfinished(error.code());
+    result_ = std::move(error);
+  }
   TlsStream& tls_;
   Result<std::size_t> result_{std::size_t{0}};
+};
+
+// Until the peer of a connection that was just accepted has said something: whoever says nothing costs a socket, and not the
+// tens of kilobytes that OpenSSL takes for a handshake.
+class FirstByteAwaiter final : public Waiter {
+ public:
+  explicit FirstByteAwaiter(Source& source) noexcept : source_(source) {}
+  ~FirstByteAwaiter() {
+    if (handle_) source_.forget(*this);
+  }
+  FirstByteAwaiter(const FirstByteAwaiter&) = delete;
+  FirstByteAwaiter& operator=(const FirstByteAwaiter&) = delete;
+
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> handle) noexcept {
+    handle_ = handle;
+    source_.wait_as_reader(*this, Source::Direction::kRead);
+  }
+  Result<void> await_resume() const noexcept {
+    if (why_ == Wakeup::kReady) return ok();
+    if (why_ == Wakeup::kTimeout) return Error(Code::kTimeout, Blame::kCaller, "the caller said nothing");
+    return Error(Code::kCancelled, Blame::kGateway, "the connection is not wanted any more");
+  }
+
+ private:
+  void on_wakeup(Wakeup why) noexcept override {
+    why_ = why;
+    std::exchange(handle_, nullptr).resume();
+  }
+  Source& source_;
+  std::coroutine_handle<> handle_;
+  Wakeup why_ = Wakeup::kReady;
 };
 
 }  // namespace
@@ -188,24 +334,45 @@ class HandshakeAwaiter final : public StreamAwaiter {
 Task<Result<std::unique_ptr<Stream>>> accept_tls(Loop& loop, int fd, std::shared_ptr<const ServerTls> tls,
                                                  Monotonic deadline) {
   std::unique_ptr<Source> source = CLV_CO_TRY(Source::create(loop, fd));
+  source->set_deadline(deadline);
+  if (auto spoke = co_await FirstByteAwaiter(*source); !spoke.has_value()) {
+    count_given_up(loop.metrics(), telemetry::Side::kCaller, spoke.error().code());
+    Source::retire(std::move(source));
+    co_return std::move(spoke).error();
+  }
+  // It may have said goodbye, of which there is nothing to be made either.
+  if (source->is_broken() || (source->is_half_closed() && !source->has_unread())) {
+    count_given_up(loop.metrics(), telemetry::Side::kCaller, Code::kClosed);
+    Source::retire(std::move(source));
+    co_return Error(Code::kClosed, Blame::kGateway, "the peer closed the connection");
+  }
   SSL* ssl = SSL_new(tls->context());
-  if (ssl == nullptr) co_return Error(Code::kUnavailable, Blame::kGateway, "no memory for a TLS connection");
+  if (ssl == nullptr) {
+    Source::retire(std::move(source));
+    co_return Error(Code::kUnavailable, Blame::kGateway, "no memory for a TLS connection");
+  }
   SSL_set_accept_state(ssl);
+  const ServerTls& server = *tls;  // which the stream keeps
   auto stream = std::make_unique<TlsStream>(std::move(source), ssl, std::move(tls), nullptr);
-  stream->set_deadline(deadline);
   CLV_CO_TRY(co_await HandshakeAwaiter(*stream));
+  CLV_CO_TRY_VOID(stream->look_at_peer(server));
+  stream->count_completed();
   co_return std::unique_ptr<Stream>(std::move(stream));
 }
 
 Task<Result<std::unique_ptr<Stream>>> connect_tls(std::unique_ptr<Source> connected,
                                                   std::shared_ptr<ClientTls> tls) {
   SSL* ssl = SSL_new(tls->context());
-  if (ssl == nullptr) co_return Error(Code::kUnavailable, Blame::kGateway, "no memory for a TLS connection");
+  if (ssl == nullptr) {
+    Source::retire(std::move(connected));
+    co_return Error(Code::kUnavailable, Blame::kGateway, "no memory for a TLS connection");
+  }
   SSL_set_connect_state(ssl);
-  apply_client_settings(ssl, *tls);
+  apply_client_settings(ssl, *tls, connected->loop().now());
   ClientTls* client = tls.get();
   auto stream = std::make_unique<TlsStream>(std::move(connected), ssl, std::move(tls), client);
   CLV_CO_TRY(co_await HandshakeAwaiter(*stream));
+  stream->count_completed();
   co_return std::unique_ptr<Stream>(std::move(stream));
 }
 

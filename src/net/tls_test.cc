@@ -14,6 +14,7 @@
 #include "base/ip.h"
 #include "net/local_ca.h"
 #include "net/testing/loop_fixture.h"
+#include "net/ticket_keys.h"
 
 namespace claviger::net {
 namespace {
@@ -66,8 +67,11 @@ struct TlsTest : ::testing::Test, testing::LoopFixture {
   Folder folder;
   LocalCa made = *make_local_ca({"localhost", "127.0.0.1"});
   std::string ca = folder.write("ca.pem", made.ca_pem);
+  std::unique_ptr<base::SecretArena> arena = *base::SecretArena::create({});
+  SystemClock clock;
+  std::unique_ptr<TicketKeys> tickets = *TicketKeys::create(*arena, clock);
   std::shared_ptr<const ServerTls> server_tls = *ServerTls::create(
-      folder.write("server.pem", made.certificate_pem), folder.write("server.key", made.key_pem));
+      {folder.write("server.pem", made.certificate_pem), folder.write("server.key", made.key_pem)}, *tickets);
   std::optional<Opened> server;
 };
 
@@ -129,7 +133,8 @@ TEST_F(TlsTest, ACutConnectionIsAnErrorAndACloseNotifyIsTheEnd) {
 }
 
 TEST_F(TlsTest, NamesTheFileThatIsNoCertificate) {
-  const auto bad = ServerTls::create(folder.write("junk.pem", "junk"), folder.write("junk.key", "junk"));
+  const auto bad =
+      ServerTls::create({folder.write("junk.pem", "junk"), folder.write("junk.key", "junk")}, *tickets);
   ASSERT_FALSE(bad.has_value());
   EXPECT_NE(bad.error().what().find("junk.pem"), std::string_view::npos);
 }
@@ -158,9 +163,67 @@ TEST_F(TlsTest, ASessionIsResumedByItsOwnNameAloneHoweverTrustIsShared) {
 }
 
 TEST_F(TlsTest, RefusesAKeyThatIsNotTheCertificates) {
-  const auto mixed = ServerTls::create(folder.write("a.pem", made.certificate_pem),
-                                       folder.write("b.key", make_local_ca({"localhost"})->key_pem));
+  const auto mixed = ServerTls::create({folder.write("a.pem", made.certificate_pem),
+                                        folder.write("b.key", make_local_ca({"localhost"})->key_pem)},
+                                       *tickets);
   EXPECT_FALSE(mixed.has_value());
+}
+
+TEST_F(TlsTest, HandshakesAreCountedByWhatTheyWere) {
+  using telemetry::Side;
+  using telemetry::TlsHandshake;
+  telemetry::WorkerMetrics metrics;
+  loop().count_in(&metrics);
+  const auto tls = client_for(ca, "localhost");
+  {
+    auto client = shake_hands(tls);
+    ASSERT_TRUE(client.has_value());
+    ASSERT_TRUE(finish(exchange(***server, **client, "with the ticket")).has_value());
+  }
+  EXPECT_EQ(metrics.value(TlsHandshake{Side::kCaller, true, false}), 1U);
+  EXPECT_EQ(metrics.value(TlsHandshake{Side::kUpstream, true, false}), 1U);
+  ASSERT_TRUE(shake_hands(tls).has_value());
+  EXPECT_EQ(metrics.value(TlsHandshake{Side::kCaller, true, true}), 1U);
+  EXPECT_EQ(metrics.value(TlsHandshake{Side::kUpstream, true, true}), 1U);
+  EXPECT_EQ(metrics.value(TlsHandshake{Side::kCaller, true, false}), 1U);
+  server.reset();
+  loop().count_in(nullptr);
+}
+
+TEST_F(TlsTest, HandshakesThatFailAreCountedByReason) {
+  using telemetry::Side;
+  using telemetry::TlsFailure;
+  telemetry::WorkerMetrics metrics;
+  loop().count_in(&metrics);
+  EXPECT_FALSE(shake_hands(client_for(ca, "example.com")).has_value());
+  EXPECT_EQ(metrics.value(Side::kUpstream, TlsFailure::kCertificate), 1U);
+  EXPECT_EQ(metrics.value(Side::kCaller, TlsFailure::kCertificate), 1U);  // by the alert
+
+  const auto accept = [&](const auto& act) {
+    std::array<int, 2> fds{};
+    CLV_CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds.data()) == 0);
+    act(fds[1]);
+    server.reset();
+    spawn(keep(accept_tls(loop(), fds[0], server_tls, loop().now() + std::chrono::milliseconds(60)), server));
+    run_until([&] { return server.has_value(); });
+    ::close(fds[1]);
+    return server->has_value();
+  };
+  const auto send = [](int fd, std::string_view text) {
+    CLV_CHECK(::send(fd, text.data(), text.size(), 0) == static_cast<ssize_t>(text.size()));
+  };
+  EXPECT_FALSE(accept([](int) {}));
+  EXPECT_EQ(metrics.value(Side::kCaller, TlsFailure::kTimeout), 1U);
+  EXPECT_FALSE(accept([](int fd) { ::shutdown(fd, SHUT_RDWR); }));
+  EXPECT_EQ(metrics.value(Side::kCaller, TlsFailure::kClosed), 1U);
+  EXPECT_FALSE(accept([&](int fd) { send(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"); }));
+  EXPECT_EQ(metrics.value(Side::kCaller, TlsFailure::kOther), 1U);
+  // A goodbye before any hello: a close_notify in a record of its own.
+  EXPECT_FALSE(accept([&](int fd) { send(fd, std::string_view("\x15\x03\x03\x00\x02\x01\x00", 7)); }));
+  EXPECT_EQ(
+      metrics.value(Side::kCaller, TlsFailure::kClosed) + metrics.value(Side::kCaller, TlsFailure::kOther),
+      3U);
+  loop().count_in(nullptr);
 }
 
 TEST_F(TlsTest, TheLocalCaIsConstrainedToWhatItSigned) {

@@ -4,12 +4,26 @@
 #include "policy/draft_work.h"
 
 namespace claviger::policy {
+namespace {
 
+// In one order, each once.
+std::vector<std::string> sorted(std::vector<std::string> names) {
+  std::ranges::sort(names);
+  names.erase(std::ranges::unique(names).begin(), names.end());
+  return names;
+}
+
+}  // namespace
+
+// Names in certificates of all that change as well: one may pass from one principal to another.
 void DraftWork::clear_principals() {
   for (const auto& entry : queues_.of<PrincipalResource>().entries()) {
-    if (!entry.is_open || entry.resource.has_value()) continue;
+    if (!entry.is_open) continue;
     const NamedAt* known = find_named(tables_.principal_names, entry.name);
     if (known == nullptr) continue;
+    for (const std::string& name : tables_.principal(known->at).placed->certificates)
+      erase_named(tables_.certificates, name);
+    if (entry.resource.has_value()) continue;
     going_principals_.push_back({.at = known->at, .name = entry.name});
     erase_named(tables_.principal_names, entry.name);
   }
@@ -27,23 +41,37 @@ void DraftWork::clear_keys() {
 }
 
 Result<void> DraftWork::put_principal(const PrincipalResource& resource) {
+  CLV_TRY_VOID(check_certificates(resource));
   auto placed = std::make_shared<PlacedPrincipal>();
-  placed->roles = resource.roles;
-  std::ranges::sort(placed->roles);
-  placed->roles.erase(std::ranges::unique(placed->roles).begin(), placed->roles.end());
+  placed->roles = sorted(resource.roles);
+  placed->certificates = sorted(resource.certificates);
   Principal& principal = placed->principal;
   principal.name = resource.name;
   principal.disabled = resource.disabled;
   principal.management = resource.management;
+  principal.has_certificates = !placed->certificates.empty();
   for (const std::string& role : placed->roles) principal.roles.push_back(use_role(role));
 
   const NamedAt* known = find_named(tables_.principal_names, resource.name);
   const PrincipalIndex index = known != nullptr ? known->at : place_principal();
   if (known == nullptr) tables_.principal_names.insert({.name = resource.name, .at = index});
+  for (const std::string& name : placed->certificates)
+    tables_.certificates.insert({.name = name, .at = index});
   PrincipalRow& row = tables_.edit_principal(index);
   const std::shared_ptr<const PlacedPrincipal> before = std::exchange(row.placed, std::move(placed));
   if (before == nullptr) return ok();
   for (const std::string& role : before->roles) release_role(role);
+  return ok();
+}
+
+Result<void> DraftWork::check_certificates(const PrincipalResource& resource) const {
+  for (const std::string& name : resource.certificates) {
+    const NamedAt* taken = find_named(tables_.certificates, name);
+    if (taken == nullptr) continue;
+    return refusal(resource.place, "principal " + quoted(resource.name) + ": the certificate name " +
+                                       quoted(name) + " is that of principal " +
+                                       quoted(tables_.principal(taken->at).placed->principal.name));
+  }
   return ok();
 }
 

@@ -83,10 +83,15 @@ std::string answers(const Snapshot& snapshot) {
     say(path, upstream.resource.name, route->rest);
     for (const CredentialResource& credential : upstream.credentials) say(credential.name, credential.from);
   }
+  for (int c = 0; c < 8; ++c) {
+    const auto who = snapshot.find_certificate("dns:c" + std::to_string(c));
+    if (who.has_value()) say("dns:c", std::to_string(c), snapshot.principal(*who).name);
+  }
   for (int p = 0; p < 6; ++p) {
     const auto who = snapshot.find_principal("p" + std::to_string(p));
     if (!who.has_value()) continue;
-    say(snapshot.principal(*who).name, std::to_string(static_cast<int>(snapshot.principal(*who).management)));
+    say(snapshot.principal(*who).name, std::to_string(static_cast<int>(snapshot.principal(*who).management)),
+        snapshot.principal(*who).has_certificates ? "with" : "without");
     for (int u = 0; u < 5; ++u) {
       const auto where = snapshot.find_upstream("u" + std::to_string(u));
       if (!where.has_value()) continue;
@@ -167,6 +172,7 @@ class RandomChanges {
     PrincipalResource made = testing::principal(name("p", 6), std::move(roles));
     made.disabled = one_in(5);
     made.management = static_cast<Management>(below(3));
+    for (int i = std::max(0, below(6) - 3); i > 0; --i) made.certificates.push_back(name("dns:c", 8));
     return made;
   }
   ApiKeyResource api_key() {

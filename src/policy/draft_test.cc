@@ -246,6 +246,49 @@ TEST_F(Drafted, LetsUpstreamsExchangeTheirMountsButNotShareOne) {
   EXPECT_EQ(refused(draft).what(), "upstream: mount '/u' is already there, of 'u'");
 }
 
+PrincipalResource with_certificates(std::string name, std::vector<std::string> certificates) {
+  PrincipalResource made = principal(std::move(name));
+  made.certificates = std::move(certificates);
+  return made;
+}
+
+TEST_F(Drafted, LetsPrincipalsExchangeNamesOfCertificatesButNotShareOne) {
+  const Shared before =
+      with(base_, {with_certificates("a", {"dns:a", "dns:b"}), with_certificates("c", {"dns:c"})});
+  const Shared next =
+      with(before, {with_certificates("a", {"dns:c", "dns:c"}), with_certificates("c", {"dns:a"})});
+  EXPECT_EQ(next->find_certificate("dns:a"), next->find_principal("c"));
+  EXPECT_EQ(next->find_certificate("dns:c"), next->find_principal("a"));
+  EXPECT_FALSE(next->find_certificate("dns:b").has_value());
+  EXPECT_EQ(before->find_certificate("dns:b"), before->find_principal("a"));  // which is as it was
+  Draft draft(before);
+  draft.put(with_certificates("d", {"dns:d", "dns:b"}));
+  EXPECT_EQ(refused(draft).what(), "principal 'd': the certificate name 'dns:b' is that of principal 'a'");
+}
+
+TEST_F(Drafted, ForgetsNamesOfCertificatesWithTheirPrincipal) {
+  const Shared before = with(base_, {with_certificates("a", {"dns:a"})});
+  EXPECT_TRUE(before->principal(*before->find_principal("a")).has_certificates);
+  const Shared gone = without(before, Kind::kPrincipal, "a");
+  EXPECT_FALSE(gone->find_certificate("dns:a").has_value());
+  const Shared other = with(gone, {with_certificates("b", {"dns:a"})});
+  EXPECT_EQ(other->find_certificate("dns:a"), other->find_principal("b"));
+  const Shared taken = with(other, {principal("b")});
+  EXPECT_FALSE(taken->find_certificate("dns:a").has_value());
+  EXPECT_FALSE(taken->principal(*taken->find_principal("b")).has_certificates);
+}
+
+TEST_F(Drafted, LeavesOutAPrincipalThatClaimsAnothersCertificate) {
+  Draft draft(with(base_, {with_certificates("a", {"dns:a"})}));
+  draft.put(with_certificates("b", {"dns:a"}));
+  draft.put(api_key("bbbbbbbb", "b"));
+  std::vector<Dropped> dropped;
+  const Shared next = draft.finish_with_what_is_right(1, dropped);
+  EXPECT_EQ(next->find_certificate("dns:a"), next->find_principal("a"));
+  EXPECT_FALSE(next->find_principal("b").has_value());
+  EXPECT_EQ(dropped.size(), 2U);  // and its key
+}
+
 TEST_F(Drafted, RoutesNoLongerToAMountThatWasLeft) {
   Shared next = with(base_, {upstream("u", "/a/b/c")});
   EXPECT_FALSE(next->route("/u").has_value());

@@ -67,6 +67,7 @@ class DraftWork {
   Result<void> put_principal(const PrincipalResource& resource);
   Result<void> put_key(const ApiKeyResource& resource);
   PrincipalIndex place_principal();
+  Result<void> check_certificates(const PrincipalResource& resource) const;
   std::uint32_t use_role(std::string_view name);
   void release_role(std::string_view name);
   void free_principals();

@@ -216,6 +216,11 @@ std::uint64_t LimitKeys::of(std::uint64_t domain, std::string_view text) const n
   return SipHash(k0_, k1_).add_word(domain).finish(text);
 }
 
+std::uint64_t LimitKeys::of(const base::IpAddress& address) const noexcept {
+  const auto network = base::network_of(address);
+  return of(address.v6 ? 6 : 4, {reinterpret_cast<const char*>(network.data()), network.size()});
+}
+
 std::uint64_t LimitKeys::of(std::uint64_t domain, std::uint64_t a, std::uint64_t b) const noexcept {
   return SipHash(k0_, k1_).add_word(domain).add_word(a).add_word(b).finish({});
 }

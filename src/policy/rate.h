@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/ip.h"
 #include "base/result.h"
 
 namespace claviger::policy {
@@ -62,6 +63,8 @@ class LimitKeys {
  public:
   LimitKeys();  // random
   std::uint64_t of(std::uint64_t domain, std::string_view text) const noexcept;
+  // Of whoever has the address (base::network_of).
+  std::uint64_t of(const base::IpAddress& address) const noexcept;
   std::uint64_t of(std::uint64_t domain, std::uint64_t a, std::uint64_t b) const noexcept;
 
  private:

@@ -6,6 +6,7 @@
 
 #include "base/parse.h"
 #include "identity/api_key.h"
+#include "policy/certificate_name.h"
 #include "policy/field_readers.h"
 #include "policy/grant_names.h"
 #include "policy/upstream_resource.h"
@@ -18,6 +19,7 @@ using base::invalid_at;
 using base::ObjectReader;
 
 constexpr std::size_t kMaxRoles = 32;
+constexpr std::size_t kMaxCertificates = 32;
 constexpr std::size_t kMaxMethodSize = 32;
 
 bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
@@ -66,6 +68,14 @@ Result<Management> read_management(ObjectReader& reader) {
   return word == "read" ? Management::kRead : Management::kNone;
 }
 
+// An empty list says "none" to its reader, and would mean something else: refused.
+Result<void> refuse_empty_list(ObjectReader& reader, std::string_view key,
+                               std::string_view instead = "leave it out to allow all") {
+  const Document* node = reader.find(key);
+  if (node == nullptr || node->type != Document::Type::kList || !node->items.empty()) return ok();
+  return invalid_at(node->place, std::string(key) + " is an empty list; " + std::string(instead));
+}
+
 Result<PrincipalResource> read_principal(const Document& document) {
   ObjectReader reader = CLV_TRY(ObjectReader::of(document, "principal"));
   PrincipalResource principal;
@@ -76,17 +86,15 @@ Result<PrincipalResource> read_principal(const Document& document) {
   principal.roles = CLV_TRY(optional_list<std::string>(reader, "roles", &parse_role));
   principal.disabled = CLV_TRY(reader.boolean_or("disabled", false));
   principal.management = CLV_TRY(read_management(reader));
+  CLV_TRY_VOID(refuse_empty_list(reader, "certificates", "leave it out to ask for none"));
+  principal.certificates =
+      CLV_TRY(optional_list<std::string>(reader, "certificates", &parse_certificate_name));
   CLV_TRY_VOID(reader.finish());
   if (principal.roles.size() > kMaxRoles)
     return invalid_at(principal.place, "a principal has at most 32 roles");
+  if (principal.certificates.size() > kMaxCertificates)
+    return invalid_at(principal.place, "a principal has at most 32 names in certificates");
   return principal;
-}
-
-// An empty list says "none" to its reader, and would mean "all": refused.
-Result<void> refuse_empty_list(ObjectReader& reader, std::string_view key) {
-  const Document* node = reader.find(key);
-  if (node == nullptr || node->type != Document::Type::kList || !node->items.empty()) return ok();
-  return invalid_at(node->place, std::string(key) + " is an empty list; leave it out to allow all");
 }
 
 bool is_key_id(std::string_view text) noexcept {

@@ -5,6 +5,7 @@
 // together (references, duplicates) is for Snapshot::compile.
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -32,23 +33,34 @@ struct PrivateAddresses {
 struct UpstreamTls {
   std::string ca;           // PEM file; empty: the system's store
   std::string server_name;  // for SNI and verification; empty: the base URL's host
+  std::vector<crypto::Sha256Digest>
+      pins;  // of public keys (RFC 7469 section 2.4), one of which the chain has; empty: any
+  bool tls13_only = false;  // `min_version: "1.3"`
 };
 
 // How long an upstream may take. Defaults are generous to slow models, not to dead peers.
 struct UpstreamTimeouts {
-  std::chrono::milliseconds connect{std::chrono::seconds(10)};     // name, TCP and TLS together
+  std::chrono::milliseconds connect{
+      std::chrono::seconds(10)};     // name, TCP and TLS together, over all addresses
+  std::chrono::milliseconds tls{std::chrono::seconds(5)};          // of it, one TLS handshake
   std::chrono::milliseconds first_byte{
       std::chrono::seconds(120)}; // from the request's end to the answer's head
   std::chrono::milliseconds idle{std::chrono::seconds(120)};       // between two reads or writes of a body
+  std::chrono::milliseconds total{
+      std::chrono::hours(12)};         // of a call, from its head to its answer's last byte
 };
 
 enum class EncodedSlash : std::uint8_t { kRefuse, kOpaque };
+
+inline constexpr std::size_t kMaxBaseUrls = 16;  // of one upstream
 
 struct UpstreamResource {
   base::Place place;
   std::string name;
   std::string mount;  // "/openai": one to four segments, canonical, no trailing slash
-  http::BaseUrl base_url;
+  http::BaseUrl base_url;  // the first
+  std::vector<http::BaseUrl>
+      other_base_urls;  // of the same API: same scheme, same path, other hosts or ports
   base::Document auth;  // for credentials::Kind; kNull when absent
   PrivateAddresses allow_private_addresses;
   bool allow_plaintext = false;
@@ -80,6 +92,9 @@ struct PrincipalResource {
   std::vector<std::string> roles;
   bool disabled = false;
   Management management = Management::kNone;  // `management: none | read | admin`
+  // Names in client certificates that are this principal: "dns:host", "uri:spiffe://...", "email:...", or
+  // "sha256:<hex of the certificate's DER>" (net/tls.h: PeerCertificate). No two principals share one.
+  std::vector<std::string> certificates;
 };
 
 struct ApiKeyResource {

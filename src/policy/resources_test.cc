@@ -208,6 +208,77 @@ TEST(Upstream, RefusesTlsSettingsThatMeanNothing) {
   }
 }
 
+TEST(Upstream, TakesSeveralBaseUrlsOfOneApi) {
+  const auto with = [](std::vector<std::string> urls, Entries more = {}) {
+    more.emplace_back("base_url", base::Document());
+    more.emplace_back("base_urls", list(std::move(urls)));
+    return upstream(std::move(more));
+  };
+  const UpstreamResource several =
+      read(with({"https://a.test/v1", "https://b.test/v1", "https://a.test:8443/v1/"})).upstreams.at(0);
+  EXPECT_EQ(several.base_url.authority, "a.test");
+  ASSERT_EQ(several.other_base_urls.size(), 2U);
+  EXPECT_EQ(several.other_base_urls[0].host, "b.test");
+  EXPECT_EQ(several.other_base_urls[1].authority, "a.test:8443");
+  EXPECT_TRUE(read(with({"https://a.test"})).upstreams.at(0).other_base_urls.empty());
+
+  CLV_EXPECT_SAYS(with({}), "1 to 16");
+  CLV_EXPECT_SAYS(with(std::vector<std::string>(17, "https://a.test")), "1 to 16");
+  CLV_EXPECT_SAYS(with({"https://a.test", "https://a.test:443"}), "twice");
+  CLV_EXPECT_SAYS(with({"https://a.test", "https://b.test", "https://B.test"}), "twice");
+  CLV_EXPECT_SAYS(with({"https://a.test/v1", "https://b.test/v2"}), "same path");
+  CLV_EXPECT_SAYS(with({"https://a.test", "http://b.test"}, {{"allow_plaintext", text("true")}}),
+                  "same scheme");
+  CLV_EXPECT_SAYS(with({"https://a.test", "http://b.test"}), "allow_plaintext");
+  CLV_EXPECT_SAYS(with({"https://a.test", "https://10.1.2.3"}), "allow_private_addresses: [10.1.2.3]");
+  CLV_EXPECT_SAYS(with({"https://a.test", "https://user:fake@b.test"}), "user information");
+  CLV_EXPECT_SAYS(upstream({{"base_urls", list({"https://a.test"})}}), "either base_url or base_urls");
+  CLV_EXPECT_SAYS(upstream({{"base_url", base::Document()}}), "base_url");
+  CLV_EXPECT_SAYS(upstream({{"base_url", base::Document()}, {"base_urls", text("https://a.test")}}),
+                  "a list");
+}
+
+TEST(Upstream, TakesPinsInBothSpellingsAndAMinimumVersion) {
+  const auto with = [](std::string key, base::Document value) {
+    return upstream({{"tls", map({{std::move(key), std::move(value)}})}});
+  };
+  const std::string base64 = "sha256/AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+  const std::string hex = "sha256:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+  const UpstreamTls tls = read(with("pins", list({base64, hex}))).upstreams.at(0).tls;
+  ASSERT_EQ(tls.pins.size(), 2U);
+  EXPECT_EQ(tls.pins[0], tls.pins[1]);
+  EXPECT_EQ(tls.pins[0][31], std::byte{31});
+  EXPECT_FALSE(tls.tls13_only);
+  EXPECT_TRUE(read(with("min_version", text("1.3"))).upstreams.at(0).tls.tls13_only);
+  EXPECT_FALSE(read(with("min_version", text("1.2"))).upstreams.at(0).tls.tls13_only);
+
+  CLV_EXPECT_SAYS(with("min_version", text("1.1")), "1.2, 1.3");
+  CLV_EXPECT_SAYS(with("pins", list({})), "1 to 16");
+  CLV_EXPECT_SAYS(with("pins", list(std::vector<std::string>(17, hex))), "1 to 16");
+  for (const std::string& pin :
+       {std::string("sha256/"), std::string("sha256"), std::string(), hex.substr(0, 70), hex + "00",
+        base64.substr(0, 50), base64 + "=", std::string("sha1/AAECAwQFBgcICQoLDA0ODxAREhM="),
+        "sha256/" + std::string(44, 'A'), "sha256/" + std::string(44, '*'), "sha256:" + base64.substr(7)})
+    CLV_EXPECT_SAYS(with("pins", list({pin})), "a pin is");
+}
+
+TEST(Upstream, CutsDefaultTimeOutsToWhatTheyAreAPartOf) {
+  const auto with = [](Entries timeouts) { return upstream({{"timeouts", map(std::move(timeouts))}}); };
+  UpstreamTimeouts timeouts = read(with({{"total", text("2s")}})).upstreams.at(0).timeouts;
+  EXPECT_EQ(timeouts.connect, std::chrono::seconds(2));
+  EXPECT_EQ(timeouts.tls, std::chrono::seconds(2));
+  EXPECT_EQ(timeouts.first_byte, std::chrono::seconds(2));
+  EXPECT_EQ(timeouts.idle, std::chrono::seconds(2));
+  timeouts = read(with({{"idle", text("24h")}, {"tls", text("7s")}})).upstreams.at(0).timeouts;
+  EXPECT_EQ(timeouts.total, std::chrono::hours(24));
+  EXPECT_EQ(timeouts.tls, std::chrono::seconds(7));
+  EXPECT_EQ(read(upstream()).upstreams.at(0).timeouts.total, std::chrono::hours(12));
+
+  CLV_EXPECT_SAYS(with({{"tls", text("11s")}}), "tls is a part of connect");
+  CLV_EXPECT_SAYS(with({{"total", text("1s")}, {"first_byte", text("2s")}}), "first_byte is a part of total");
+  CLV_EXPECT_SAYS(with({{"total", text("0s")}}), "total");
+}
+
 TEST(Credential, TellsWhereASecretBelongs) {
   for (const char* slip : {"secret", "value", "token", "key", "password", "api_key"}) {
     const std::string said = refusal(credential({{slip, text("fake-secret")}}));
@@ -240,6 +311,19 @@ TEST(Principal, IsRead) {
   CLV_EXPECT_SAYS(principal({{"roles", list({"Readers"})}}), "role");
   CLV_EXPECT_SAYS(principal({{"roles", list(std::vector<std::string>(33, "r"))}}), "32");
   CLV_EXPECT_SAYS(principal({{"name", text("Billing Service")}}), "name");
+}
+
+TEST(Principal, HasNamesInCertificates) {
+  const std::vector<std::string> names{"dns:ci.example.com", "uri:spiffe://example.com/ci",
+                                       "sha256:" + std::string(64, 'a')};
+  EXPECT_EQ(read(principal({{"certificates", list(names)}})).principals.at(0).certificates, names);
+  EXPECT_TRUE(read(principal()).principals.at(0).certificates.empty());
+  CLV_EXPECT_SAYS(principal({{"certificates", list({"ci.example.com"})}}),
+                  "begins with dns:, uri:, email: or sha256:");
+  CLV_EXPECT_SAYS(principal({{"certificates", list({"dns:*.example.com"})}}), "without '*'");
+  CLV_EXPECT_SAYS(principal({{"certificates", text("dns:ci")}}), "certificates is a list");
+  CLV_EXPECT_SAYS(principal({{"certificates", list({})}}), "leave it out");
+  CLV_EXPECT_SAYS(principal({{"certificates", list(std::vector<std::string>(33, "dns:ci"))}}), "32");
 }
 
 TEST(Principal, MayManageOnlyWhenItIsSaid) {

@@ -111,6 +111,12 @@ std::optional<UpstreamIndex> Snapshot::find_upstream(std::string_view name) cons
   return found == nullptr ? std::nullopt : std::optional(found->at);
 }
 
+std::optional<PrincipalIndex> Snapshot::find_certificate(std::string_view name) const noexcept {
+  if (tables_->certificates.size() == 0) return std::nullopt;
+  const NamedAt* found = find_named(tables_->certificates, name);
+  return found == nullptr ? std::nullopt : std::optional(found->at);
+}
+
 std::vector<std::string_view> Snapshot::principal_names() const {
   std::vector<std::string_view> names;
   names.reserve(tables_->principal_names.size());

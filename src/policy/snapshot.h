@@ -33,6 +33,7 @@ struct Principal {
   std::string name;
   bool disabled = false;
   Management management = Management::kNone;
+  bool has_certificates = false;  // of which it then has to show one
   std::vector<std::uint32_t> roles;  // indexes of role names
 };
 
@@ -94,6 +95,8 @@ class Snapshot {
   // The key of that id, or nullptr. The caller compares hashes.
   const ApiKey* find_key(std::string_view id) const noexcept;
   const Principal& principal(PrincipalIndex index) const noexcept;
+  // The principal that has this name of a client certificate (PrincipalResource::certificates).
+  std::optional<PrincipalIndex> find_certificate(std::string_view name) const noexcept;
 
   // The upstream with the longest mount that is `path` or a prefix of it ending at a '/'.
   struct Route {

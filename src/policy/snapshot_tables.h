@@ -87,6 +87,7 @@ inline std::uint64_t hash_of(const HashSeed& seed, const GrantedPair& row) noexc
 struct PlacedPrincipal {
   Principal principal;
   std::vector<std::string> roles;  // by name, each once
+  std::vector<std::string> certificates;  // names in them, each once
 };
 struct PrincipalRow {
   std::shared_ptr<const PlacedPrincipal> placed;  // null where one was removed
@@ -123,6 +124,7 @@ struct SnapshotTables {
   std::uint32_t principals_end = 0;  // positions ever taken
   std::uint32_t free_principal = kNowhere;  // the first of a list
   HashShards<NamedAt> principal_names{seed};
+  HashShards<NamedAt> certificates{seed};  // by their names; whose
   HashShards<Role> roles{seed};
   std::uint32_t roles_end = 0;
   std::vector<std::uint32_t> free_roles;

@@ -2,7 +2,12 @@
 #include "policy/upstream_resource.h"
 
 #include <algorithm>
+#include <array>
+#include <span>
+#include <utility>
 
+#include "base/parse.h"
+#include "crypto/encode.h"
 #include "policy/field_readers.h"
 
 namespace claviger::policy {
@@ -14,6 +19,7 @@ using base::ObjectReader;
 
 constexpr std::size_t kMaxMountSegments = 4;
 constexpr std::size_t kMaxMountSize = 128;
+constexpr std::size_t kMaxPins = 16;
 
 bool is_unreserved(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
@@ -68,15 +74,16 @@ bool is_allowed(const PrivateAddresses& allowed, const base::IpAddress& address)
 }
 
 // What could never work is said now, not at the first call.
-Result<void> check_base_url(const UpstreamResource& upstream, const base::Place& place) {
-  if (!upstream.base_url.tls && !upstream.allow_plaintext) {
+Result<void> check_base_url(const http::BaseUrl& url, const UpstreamResource& upstream,
+                            const base::Place& place) {
+  if (!url.tls && !upstream.allow_plaintext) {
     return invalid_at(
         place,
         "base_url is http://, which would show the credential to the network; use https://, or say "
         "allow_plaintext: true");
   }
-  if (!upstream.base_url.host_is_ip) return ok();
-  const base::IpAddress address = CLV_TRY(base::parse_ip(upstream.base_url.host));
+  if (!url.host_is_ip) return ok();
+  const base::IpAddress address = CLV_TRY(base::parse_ip(url.host));
   if (!base::is_special_purpose(address) || is_allowed(upstream.allow_private_addresses, address))
     return ok();
   return invalid_at(place,
@@ -85,11 +92,38 @@ Result<void> check_base_url(const UpstreamResource& upstream, const base::Place&
                         base::format_ip(address) + "]");
 }
 
+// "sha256/BASE64", as RFC 7469 and curl have it, or "sha256:HEX".
+Result<crypto::Sha256Digest> parse_pin(std::string_view text) {
+  constexpr std::string_view kScheme = "sha256";
+  crypto::Sha256Digest pin{};
+  std::array<std::byte, 33> decoded;  // base64 of 32 bytes has room for one more
+  const std::string_view value = text.substr(std::min(text.size(), kScheme.size() + 1));
+  if (text.starts_with("sha256/") && value.size() == crypto::base64_size(pin.size())) {
+    const crypto::Decoded done = crypto::base64_decode(value, decoded);
+    std::copy_n(decoded.begin(), pin.size(), pin.begin());
+    if (done.valid && done.size == pin.size()) return pin;
+  }
+  if (text.starts_with("sha256:") && base::parse_hex(value, pin).has_value()) return pin;
+  return Error(Code::kInvalid, Blame::kOperator,
+               "a pin is sha256/ and base64, or sha256: and 64 hex digits, of a public key's SHA-256");
+}
+
+Result<std::vector<crypto::Sha256Digest>> read_pins(ObjectReader& reader) {
+  const Document* node = reader.find("pins");
+  if (node == nullptr) return std::vector<crypto::Sha256Digest>();
+  auto pins = CLV_TRY(list_of<crypto::Sha256Digest>(*node, "pins", &parse_pin));
+  if (pins.empty() || pins.size() > kMaxPins)
+    return invalid_at(node->place, "pins has 1 to 16 entries; leave it out to trust every key of the CA");
+  return pins;
+}
+
 Result<UpstreamTls> read_tls(const Document& node) {
   ObjectReader reader = CLV_TRY(ObjectReader::of(node, "tls"));
   UpstreamTls tls;
   tls.ca = CLV_TRY(reader.optional_string("ca")).value_or("");
   tls.server_name = CLV_TRY(reader.optional_string("server_name")).value_or("");
+  tls.pins = CLV_TRY(read_pins(reader));
+  tls.tls13_only = CLV_TRY(one_of(reader, "min_version", {"1.2", "1.3"}, "1.2")) == "1.3";
   CLV_TRY_VOID(reader.finish());
   if (!tls.server_name.empty()) {
     const auto url = http::parse_base_url("https://" + tls.server_name);
@@ -100,23 +134,75 @@ Result<UpstreamTls> read_tls(const Document& node) {
   return tls;
 }
 
+// A part is not longer than the whole: one that was given is refused, a default is cut.
+Result<std::chrono::milliseconds> part_or(ObjectReader& reader, std::string_view key,
+                                          std::chrono::milliseconds fallback, std::string_view whole,
+                                          std::chrono::milliseconds at_most) {
+  const std::chrono::milliseconds part = CLV_TRY(duration_or(reader, key, std::min(fallback, at_most)));
+  if (part <= at_most) return part;
+  return invalid_at(reader.find(key)->place,
+                    std::string(key) + " is a part of " + std::string(whole) + ", and not longer");
+}
+
 Result<UpstreamTimeouts> read_timeouts(const Document& node) {
   ObjectReader reader = CLV_TRY(ObjectReader::of(node, "timeouts"));
   UpstreamTimeouts timeouts;
-  timeouts.connect = CLV_TRY(duration_or(reader, "connect", timeouts.connect));
-  timeouts.first_byte = CLV_TRY(duration_or(reader, "first_byte", timeouts.first_byte));
-  timeouts.idle = CLV_TRY(duration_or(reader, "idle", timeouts.idle));
+  const auto total = CLV_TRY(duration_or(reader, "total", timeouts.total));
+  const bool is_given = reader.find("total") != nullptr;  // a default gives way to its parts
+  const auto at_most = is_given ? total : std::chrono::milliseconds::max();
+  timeouts.connect = CLV_TRY(part_or(reader, "connect", timeouts.connect, "total", at_most));
+  timeouts.tls = CLV_TRY(part_or(reader, "tls", timeouts.tls, "connect", timeouts.connect));
+  timeouts.first_byte = CLV_TRY(part_or(reader, "first_byte", timeouts.first_byte, "total", at_most));
+  timeouts.idle = CLV_TRY(part_or(reader, "idle", timeouts.idle, "total", at_most));
+  timeouts.total = std::max({total, timeouts.connect, timeouts.first_byte, timeouts.idle});
   CLV_TRY_VOID(reader.finish());
   return timeouts;
 }
 
-Result<void> read_base_url(ObjectReader& reader, UpstreamResource& upstream) {
-  const Document* node = CLV_TRY(reader.required("base_url"));
-  const std::string text = CLV_TRY(base::read_string(*node, "base_url"));
+Result<http::BaseUrl> read_base_url(const Document& node, const UpstreamResource& upstream) {
+  const std::string text = CLV_TRY(base::read_string(node, "base_url"));
   Result<http::BaseUrl> url = http::parse_base_url(text);
-  if (!url.has_value()) return invalid_at(node->place, url.error().what());
-  upstream.base_url = *std::move(url);
-  return check_base_url(upstream, node->place);
+  if (!url.has_value()) return invalid_at(node.place, url.error().what());
+  CLV_TRY_VOID(check_base_url(*url, upstream, node.place));
+  return url;
+}
+
+// Whether one more address may serve the same API.
+Result<void> check_alike(const http::BaseUrl& url, const UpstreamResource& upstream,
+                         const base::Place& place) {
+  const http::BaseUrl& first = upstream.base_url;
+  if (url.tls != first.tls || url.path != first.path)
+    return invalid_at(place, "base_urls have the same scheme and the same path: they are one API");
+  const auto is_same = [&](const http::BaseUrl& known) {
+    return known.host == url.host && known.port == url.port;
+  };
+  if (is_same(first) || std::ranges::any_of(upstream.other_base_urls, is_same))
+    return invalid_at(place, "base_urls has the same host and port twice");
+  return ok();
+}
+
+Result<void> read_base_url_list(const Document& node, UpstreamResource& upstream) {
+  if (node.type != Document::Type::kList || node.items.empty() || node.items.size() > kMaxBaseUrls)
+    return invalid_at(node.place, "base_urls is a list of 1 to 16 URLs");
+  upstream.base_url = CLV_TRY(read_base_url(node.items.front(), upstream));
+  for (const Document& item : std::span(node.items).subspan(1)) {
+    http::BaseUrl url = CLV_TRY(read_base_url(item, upstream));
+    CLV_TRY_VOID(check_alike(url, upstream, item.place));
+    upstream.other_base_urls.push_back(std::move(url));
+  }
+  return ok();
+}
+
+Result<void> read_base_urls(ObjectReader& reader, UpstreamResource& upstream) {
+  const Document* list = reader.find("base_urls");
+  if (list == nullptr) {
+    const Document* node = CLV_TRY(reader.required("base_url"));
+    upstream.base_url = CLV_TRY(read_base_url(*node, upstream));
+    return ok();
+  }
+  if (reader.find("base_url") != nullptr)
+    return invalid_at(list->place, "an upstream has either base_url or base_urls");
+  return read_base_url_list(*list, upstream);
 }
 
 }  // namespace
@@ -130,7 +216,7 @@ Result<UpstreamResource> read_upstream(const Document& document) {
   upstream.mount = CLV_TRY(read_mount(reader));
   upstream.allow_private_addresses = CLV_TRY(read_private_addresses(reader));
   upstream.allow_plaintext = CLV_TRY(reader.boolean_or("allow_plaintext", false));
-  CLV_TRY_VOID(read_base_url(reader, upstream));
+  CLV_TRY_VOID(read_base_urls(reader, upstream));
   if (const Document* auth = reader.find("auth"); auth != nullptr) upstream.auth = *auth;
   const std::string slash = CLV_TRY(one_of(reader, "encoded_slash", {"refuse", "opaque"}, "refuse"));
   if (slash == "opaque") upstream.encoded_slash = EncodedSlash::kOpaque;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/config.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 
+#include "base/file.h"
+#include "base/file_trust.h"
 #include "base/parse.h"
 #include "server/resource_files.h"
 #include "server/yaml.h"
@@ -37,6 +40,14 @@ Result<void> read_duration(ObjectReader& reader, std::string_view key, std::chro
   return ok();
 }
 
+// Unlike other durations it may be nothing.
+Result<void> read_drain_delay(ObjectReader& reader, std::chrono::milliseconds& out) {
+  CLV_TRY_VOID(read_with(reader, "drain_delay", base::parse_duration, out));
+  if (out.count() < 0 || out > std::chrono::hours(1))
+    return base::invalid_at(reader.place(), "drain_delay: must be from 0s to 1h");
+  return ok();
+}
+
 bool is_off(const Document& node) {
   return node.type == Document::Type::kScalar && (node.scalar == "off" || node.scalar == "false");
 }
@@ -51,7 +62,22 @@ Result<std::string> read_file_name(ObjectReader& reader, std::string_view key, s
   return name;
 }
 
-Result<ListenerTls> read_tls(const Document& node, std::string_view what) {
+Result<bool> parse_client_certificate(std::string_view text) {
+  if (text == "required" || text == "optional") return text == "optional";
+  return Error(Code::kInvalid, Blame::kOperator, "must be required or optional");
+}
+
+// Whoever may write the file says who gets in.
+Result<std::string> read_client_ca(ObjectReader& reader, std::string_view what) {
+  std::string name = CLV_TRY(read_file_name(reader, "client_ca", what));
+  const base::Descriptor file(name, O_RDONLY | O_NONBLOCK);
+  const auto trusted = file.is_open() ? base::check_not_writable_by_others(file.number(), name) : ok();
+  if (!trusted.has_value())
+    return base::invalid_at(reader.find("client_ca")->place, std::string(trusted.error().what()));
+  return name;
+}
+
+Result<ListenerTls> read_tls(const Document& node, std::string_view what, bool asks_callers) {
   ListenerTls tls;
   if (is_off(node)) {
     tls.off = true;
@@ -60,16 +86,36 @@ Result<ListenerTls> read_tls(const Document& node, std::string_view what) {
   if (node.type != Document::Type::kMap)
     return base::invalid_at(node.place, std::string(what) + ": must be `off`, or { cert: FILE, key: FILE }");
   ObjectReader reader = CLV_TRY(ObjectReader::of(node, std::string(what)));
-  for (const char* key : {"cert", "key"}) CLV_TRY(reader.required(key));
-  tls.certificate = CLV_TRY(read_file_name(reader, "cert", what));
-  tls.key = CLV_TRY(read_file_name(reader, "key", what));
+  const bool has_client_ca = asks_callers && reader.find("client_ca") != nullptr;
+  // The generated certificate does for callers who have to show one of theirs.
+  if (!has_client_ca || reader.find("cert") != nullptr || reader.find("key") != nullptr) {
+    for (const char* key : {"cert", "key"}) CLV_TRY(reader.required(key));
+    tls.certificate = CLV_TRY(read_file_name(reader, "cert", what));
+    tls.key = CLV_TRY(read_file_name(reader, "key", what));
+  }
+  if (has_client_ca) {
+    tls.client_ca = CLV_TRY(read_client_ca(reader, what));
+    CLV_TRY_VOID(
+        read_with(reader, "client_certificate", parse_client_certificate, tls.client_certificate_optional));
+  } else if (asks_callers && reader.find("client_certificate") != nullptr) {
+    return base::invalid_at(node.place,
+                            std::string(what) + ".client_certificate: is of no use without client_ca");
+  }
   CLV_TRY_VOID(reader.finish());
+  return tls;
+}
+
+// As the gateway's, but for whom it asks: management goes by API keys.
+ListenerTls without_client_ca(ListenerTls tls) {
+  tls.client_ca.clear();
+  tls.client_certificate_optional = false;
   return tls;
 }
 
 Result<void> read_listener(ObjectReader& reader, std::string_view name, ListenerConfig& out) {
   CLV_TRY_VOID(read_with(reader, "listen", net::parse_endpoint, out.listen));
-  if (const Document* tls = reader.find("tls")) out.tls = CLV_TRY(read_tls(*tls, std::string(name) + ".tls"));
+  if (const Document* tls = reader.find("tls"))
+    out.tls = CLV_TRY(read_tls(*tls, std::string(name) + ".tls", name == "gateway"));
   out.allow_plaintext = CLV_TRY(reader.boolean_or("allow_plaintext", false));
   if (out.tls.off && !net::is_loopback(out.listen.address) && !out.allow_plaintext)
     return base::invalid_at(reader.place(),
@@ -103,7 +149,6 @@ Result<void> read_admin(const Document& node, Config& config) {
     config.admin.reset();
     return reader.finish();
   }
-  if (reader.find("tls") == nullptr) config.admin->tls = config.gateway.tls;
   CLV_TRY_VOID(read_listener(reader, "admin", *config.admin));
   CLV_TRY_VOID(read_with(reader, "rate", policy::parse_rate, config.admin_rate));
   CLV_TRY_VOID(read_with(reader, "security_contact", parse_contact, config.security_contact));
@@ -165,6 +210,34 @@ Result<std::uint64_t> parse_head_size(std::string_view text) {
   return size;
 }
 
+Result<std::uint64_t> parse_memory_mark(std::string_view text) {
+  if (text == "auto") return std::uint64_t{0};
+  const std::uint64_t size = CLV_TRY(base::parse_byte_size(text));
+  if (size < (std::uint64_t{32} << 20))
+    return Error(Code::kInvalid, Blame::kOperator, "must be `auto`, or from 32MiB");
+  return size;
+}
+
+Result<std::uint64_t> parse_body_rate(std::string_view text) {
+  if (text == "0" || text == "off" || text == "false") return std::uint64_t{0};
+  return base::parse_byte_size(text);
+}
+
+// What a configuration counts of connections, callers' and others'.
+Result<void> read_connection_limits(ObjectReader& reader, Config& config) {
+  constexpr std::uint64_t kMostRequests = 1'000'000'000;
+  config.connections = CLV_TRY(reader.number_or("connections", config.connections, 1, 1'000'000));
+  config.connections_per_address =
+      CLV_TRY(reader.number_or("connections_per_address", config.connections_per_address, 1, 1'000'000));
+  config.admin_connections =
+      CLV_TRY(reader.number_or("admin_connections", config.admin_connections, 1, 65535));
+  config.upstream_connections =
+      CLV_TRY(reader.number_or("upstream_connections", config.upstream_connections, 1, 65535));
+  config.limits.requests = static_cast<std::uint32_t>(
+      CLV_TRY(reader.number_or("requests_per_connection", config.limits.requests, 1, kMostRequests)));
+  return ok();
+}
+
 Result<void> read_limits(const Document& node, Config& config) {
   ObjectReader reader = CLV_TRY(ObjectReader::of(node, "limits"));
   http::ServerLimits& limits = config.limits;
@@ -174,11 +247,9 @@ Result<void> read_limits(const Document& node, Config& config) {
   CLV_TRY_VOID(read_duration(reader, "head_timeout", limits.head_timeout));
   CLV_TRY_VOID(read_duration(reader, "idle_timeout", limits.idle_timeout));
   CLV_TRY_VOID(read_duration(reader, "body_idle_timeout", limits.body_idle_timeout));
-  config.connections = CLV_TRY(reader.number_or("connections", config.connections, 1, 1'000'000));
-  config.admin_connections =
-      CLV_TRY(reader.number_or("admin_connections", config.admin_connections, 1, 65535));
-  config.upstream_connections =
-      CLV_TRY(reader.number_or("upstream_connections", config.upstream_connections, 1, 65535));
+  CLV_TRY_VOID(read_with(reader, "body_rate", parse_body_rate, limits.body_rate));
+  CLV_TRY_VOID(read_with(reader, "memory", parse_memory_mark, config.memory));
+  CLV_TRY_VOID(read_connection_limits(reader, config));
   CLV_TRY_VOID(read_duration(reader, "upstream_idle", config.upstream_idle));
   CLV_TRY_VOID(read_with(reader, "unauthenticated", policy::parse_rate, config.unauthenticated));
   return reader.finish();
@@ -222,13 +293,14 @@ Result<Config> parse_config(const Document& document) {
   ObjectReader reader = CLV_TRY(ObjectReader::of(document, "configuration"));
   if (auto data_dir = CLV_TRY(reader.optional_string("data_dir"))) config.data_dir = *std::move(data_dir);
   if (const Document* gateway = reader.find("gateway")) CLV_TRY_VOID(read_gateway(*gateway, config));
-  config.admin->tls = config.gateway.tls;
+  config.admin->tls = without_client_ca(config.gateway.tls);
   if (const Document* admin = reader.find("admin")) CLV_TRY_VOID(read_admin(*admin, config));
   if (const Document* store = reader.find("store")) CLV_TRY_VOID(read_store(*store, config));
   if (const Document* key = reader.find("master_key")) CLV_TRY_VOID(read_master_key(*key, config));
   if (const Document* audit = reader.find("audit")) CLV_TRY_VOID(read_audit(*audit, config));
   if (const Document* limits = reader.find("limits")) CLV_TRY_VOID(read_limits(*limits, config));
   if (const Document* log = reader.find("log")) CLV_TRY_VOID(read_log(*log, config));
+  CLV_TRY_VOID(read_drain_delay(reader, config.drain_delay));
   CLV_TRY_VOID(read_duration(reader, "drain_timeout", config.drain_timeout));
   CLV_TRY_VOID(reader.finish());
   return config;

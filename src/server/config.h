@@ -21,6 +21,9 @@ struct ListenerTls {
   bool off = false;
   std::string certificate;  // PEM files; both empty: generated in data_dir
   std::string key;
+  std::string
+      client_ca;    // PEM; callers then prove themselves with a certificate of it. Empty: nobody is asked
+  bool client_certificate_optional = false;  // callers without one get in, and need an API key
 };
 
 struct ListenerConfig {
@@ -51,13 +54,17 @@ struct Config {
 
   http::ServerLimits limits;
   std::size_t connections = 16384;           // open at once, over all workers
+  std::size_t connections_per_address = 4096;  // of callers; of IPv6, of one /64
   std::size_t admin_connections = 256;       // of the admin listener
+  std::uint64_t memory =
+      0;  // bytes resident above which calls are shed; 0: nine tenths of what the machine or cgroup has
   std::size_t upstream_connections = 256;    // for each worker and upstream
   std::chrono::milliseconds upstream_idle{std::chrono::seconds(50)};
   policy::Rate unauthenticated{6000, std::chrono::seconds(60)};
 
   telemetry::Level log_level = telemetry::Level::kInfo;
   std::string access_log;  // empty: stdout in side-car mode, off with a store, whose audit log has every call
+  std::chrono::milliseconds drain_delay{0};  // from saying that it is not ready to taking no more connections
   std::chrono::milliseconds drain_timeout{std::chrono::seconds(30)};
 };
 

@@ -2,6 +2,10 @@
 #include "server/config.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
 
 #include "server/yaml.h"
 
@@ -31,8 +35,10 @@ store: { url: "sqlite:sub/s.db" }
 master_key: { from: "env:FAKE_MASTER_KEY" }
 audit: { durability: group, window: 50ms, lane_timeout: 2s, lane: 1MiB }
 limits: { head: 8KiB, body: 10MiB, headers: 50, connections: 7, admin_connections: 5, head_timeout: 5s, idle_timeout: 6s, body_idle_timeout: 7s,
-          upstream_idle: 8s, upstream_connections: 9, unauthenticated: 10/min }
+          upstream_idle: 8s, upstream_connections: 9, unauthenticated: 10/min, connections_per_address: 3, memory: 512MiB, body_rate: 2KiB,
+          requests_per_connection: 11 }
 log: { level: debug, access: "file:/tmp/a.log" }
+drain_delay: 4s
 drain_timeout: 3s
 )");
   ASSERT_TRUE(config.has_value()) << config.error().what();
@@ -59,7 +65,65 @@ drain_timeout: 3s
   EXPECT_EQ(config->upstream_connections, 9U);
   EXPECT_EQ(config->unauthenticated.calls, 10U);
   EXPECT_EQ(config->log_level, telemetry::Level::kDebug);
+  EXPECT_EQ(config->connections_per_address, 3U);
+  EXPECT_EQ(config->memory, std::uint64_t{512} << 20);
+  EXPECT_EQ(config->limits.body_rate, 2048U);
+  EXPECT_EQ(config->limits.requests, 11U);
+  EXPECT_EQ(config->drain_delay, std::chrono::seconds(4));
   EXPECT_EQ(config->drain_timeout, std::chrono::seconds(3));
+}
+
+TEST(Config, LimitsThatCanBeLeftToItselfOrTurnedOffSaySo) {
+  EXPECT_EQ(parse("limits: { memory: auto }")->memory, 0U);
+  EXPECT_EQ(parse("{}")->limits.body_rate, 100U);
+  EXPECT_EQ(parse("limits: { body_rate: off }")->limits.body_rate, 0U);
+  EXPECT_EQ(parse("limits: { body_rate: 0 }")->limits.body_rate, 0U);
+  EXPECT_EQ(parse("limits: { body_rate: 100 }")->limits.body_rate, 100U);
+  EXPECT_EQ(parse("drain_delay: 0s")->drain_delay.count(), 0);
+}
+
+// A CA file as an operator has it: nobody else may write it.
+class ClientCa : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::ofstream(path_) << "fake\n";
+    ASSERT_EQ(::chmod(path_.c_str(), 0644), 0);
+  }
+  void TearDown() override { std::filesystem::remove(path_); }
+  Result<Config> parse_tls(const std::string& tls) { return parse("gateway: { tls: " + tls + " }"); }
+  const std::string path_ = ::testing::TempDir() + "config_test_client_ca.pem";
+};
+
+TEST_F(ClientCa, ComesWithTheGeneratedCertificateOrAnother) {
+  const auto generated = parse_tls("{ client_ca: " + path_ + " }");
+  ASSERT_TRUE(generated.has_value()) << generated.error().what();
+  EXPECT_EQ(generated->gateway.tls.client_ca, path_);
+  EXPECT_TRUE(generated->gateway.tls.certificate.empty());
+  EXPECT_FALSE(generated->gateway.tls.client_certificate_optional);
+  const auto own = parse_tls(
+      "{ cert: /dev/null, key: /dev/zero, client_certificate: optional, client_ca: " + path_ + " }");
+  ASSERT_TRUE(own.has_value()) << own.error().what();
+  EXPECT_EQ(own->gateway.tls.certificate, "/dev/null");
+  EXPECT_TRUE(own->gateway.tls.client_certificate_optional);
+  EXPECT_FALSE(parse_tls("{ key: /dev/zero, client_ca: " + path_ + " }").has_value());
+}
+
+TEST_F(ClientCa, IsForCallersAndNotForManagement) {
+  const auto config = parse_tls("{ client_ca: " + path_ + ", client_certificate: optional }");
+  ASSERT_TRUE(config.has_value()) << config.error().what();
+  EXPECT_TRUE(config->admin->tls.client_ca.empty());
+  EXPECT_FALSE(config->admin->tls.client_certificate_optional);
+  const auto refused = parse("admin: { tls: { cert: /dev/null, key: /dev/zero, client_ca: " + path_ + " } }");
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_NE(refused.error().what().find("client_ca"), std::string_view::npos) << refused.error().what();
+}
+
+TEST_F(ClientCa, ThatOthersMayWriteIsRefused) {
+  ASSERT_EQ(::chmod(path_.c_str(), 0666), 0);
+  const auto config = parse_tls("{ client_ca: " + path_ + " }");
+  ASSERT_FALSE(config.has_value());
+  EXPECT_NE(config.error().what().find("c.yaml:1: "), std::string_view::npos) << config.error().what();
+  EXPECT_NE(config.error().what().find(path_), std::string_view::npos) << config.error().what();
 }
 
 TEST(Config, TheAdminListenerTakesTheGatewaysCertificateUnlessItHasItsOwn) {
@@ -142,8 +206,18 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"audit: { sinks: [] }", "sinks"}, Bad{"admin: { rate: often }", "rate"},
         Bad{"admin: { security_contact: me@example.com }", "security_contact"},
         Bad{"admin: { security_contact: \"https://a b\" }", "security_contact"},
-        Bad{"limits: { admin_connections: 0 }", "admin_connections"}, Bad{"[1, 2]", "configuration"},
-        Bad{"gateway: 3", "gateway"}));
+        Bad{"limits: { admin_connections: 0 }", "admin_connections"},
+        Bad{"limits: { connections_per_address: 0 }", "connections_per_address"},
+        Bad{"limits: { memory: 1MiB }", "memory: must be `auto`, or from 32MiB"},
+        Bad{"limits: { memory: most }", "memory"}, Bad{"limits:\n  body_rate: -1", "c.yaml:2: body_rate"},
+        Bad{"limits: { requests_per_connection: 0 }", "requests_per_connection"},
+        Bad{"drain_delay: 2h", "drain_delay"}, Bad{"drain_delay: -1s", "drain_delay"},
+        Bad{"drain_delay: 0", "drain_delay"},
+        Bad{"gateway: { tls: { client_ca: /nowhere/ca.pem } }", "gateway.tls.client_ca: /nowhere/ca.pem"},
+        Bad{"gateway: { tls: {} }", "cert"},
+        Bad{"gateway: { tls: { cert: /dev/null, key: /dev/zero, client_certificate: required } }",
+            "client_certificate: is of no use without client_ca"},
+        Bad{"[1, 2]", "configuration"}, Bad{"gateway: 3", "gateway"}));
 
 }  // namespace
 }  // namespace claviger::server

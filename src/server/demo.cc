@@ -73,8 +73,9 @@ Result<std::unique_ptr<Demo>> Demo::create(net::Loop& control) {
   const auto anywhere = net::parse_endpoint("127.0.0.1:0");
   const net::ListeningSocket socket = CLV_TRY(net::listen_on(*anywhere, false));
   demo->port_ = socket.bound.port;
-  demo->connections_ = std::make_unique<Connections>(control, demo->buffers_, demo->metrics_, *demo->echo_,
-                                                     Connections::Options{demo->limits_, demo->open_, 1024});
+  demo->connections_ = std::make_unique<Connections>(
+      control, demo->buffers_, demo->metrics_, *demo->echo_,
+      Connections::Options{std::make_shared<const http::ServerLimits>(), demo->admission_});
   CLV_TRY_VOID(demo->connections_->listen(socket.fd, nullptr));
   return demo;
 }

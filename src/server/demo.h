@@ -30,10 +30,9 @@ class Demo {
   net::Task<Result<void>> revoke_old_keys(registry::Registry& registry);
 
   unsigned port_ = 0;
-  http::ServerLimits limits_;
   net::BufferPool buffers_;
   telemetry::WorkerMetrics metrics_;
-  std::atomic<std::size_t> open_{0};
+  Admission admission_{{.known = 1024, .strangers = 1024}};
   std::unique_ptr<Echo> echo_;
   std::unique_ptr<Connections> connections_;
 };

@@ -13,6 +13,13 @@ constexpr auto kHousekeeping = std::chrono::seconds(1);
 
 }  // namespace
 
+WorkerSettings WorkerSettings::of(const Config& config, std::shared_ptr<const net::ServerTls> tls) {
+  return {.tls = tls,
+          .limits = config.limits,
+          .pools = {config.upstream_connections, config.upstream_idle},
+          .calls = {.tls = tls, .unauthenticated = config.unauthenticated}};
+}
+
 Result<std::unique_ptr<GatewayWorker>> GatewayWorker::create(unsigned number, const WorkerContext& context) {
   auto loop = CLV_TRY(net::Loop::create(context.clock));
   auto resolver = CLV_TRY(net::Resolver::create(*loop));
@@ -39,13 +46,18 @@ GatewayWorker::GatewayWorker(unsigned number, const WorkerContext& context, std:
               gateway::RequestIds(),
               gateway::SecretScratchPool(context.key.arena()),
               gateway::UpstreamPools(*loop_, *resolver_, buffers_, metrics_,
-                                     {context.config.upstream_connections, context.config.upstream_idle}),
+                                     WorkerSettings::of(context.config, nullptr).pools,
+                                     context.shared.upstream_book),
               context.shared,
               {}},
       door_(worker_),
       connections_(*loop_, buffers_, metrics_, door_,
-                   {context.config.limits, context.open_connections, context.config.connections}),
-      housekeeping_(*loop_) {}
+                   {std::make_shared<const http::ServerLimits>(context.config.limits), context.admission,
+                    Connections::Yields::kStrangersAndIdle}),
+      housekeeping_(*loop_) {
+  worker_.settings = WorkerSettings::of(context.config, nullptr).calls;
+  loop_->count_in(&metrics_);
+}
 
 GatewayWorker::~GatewayWorker() {
   stop();
@@ -53,6 +65,7 @@ GatewayWorker::~GatewayWorker() {
 }
 
 Result<void> GatewayWorker::listen(int listening_fd, std::shared_ptr<const net::ServerTls> tls) {
+  worker_.settings.tls = tls;
   return connections_.listen(listening_fd, std::move(tls));
 }
 
@@ -84,8 +97,23 @@ void GatewayWorker::adopt(std::shared_ptr<const gateway::World> world, std::func
   });
 }
 
-void GatewayWorker::use(std::shared_ptr<const net::ServerTls> tls) {
-  loop_->post([this, tls = std::move(tls)] { connections_.use(tls); });
+// Each worker has limits of its own: what all share would be counted by all for each connection.
+void GatewayWorker::use(WorkerSettings settings, std::function<void()> done) {
+  loop_->post([this, settings = std::move(settings), done = std::move(done)] {
+    connections_.use(settings.tls);
+    connections_.use(std::make_shared<const http::ServerLimits>(settings.limits));
+    worker_.pools.use(settings.pools);
+    gateway::use(worker_, settings.calls);
+    done();
+  });
+}
+
+void GatewayWorker::pause() {
+  loop_->post([this] { connections_.pause(); });
+}
+
+void GatewayWorker::resume() {
+  loop_->post([this] { connections_.resume(); });
 }
 
 void GatewayWorker::drain(std::function<void()> drained) {
@@ -96,7 +124,10 @@ void GatewayWorker::drain(std::function<void()> drained) {
 }
 
 void GatewayWorker::cancel_all() {
-  loop_->post([this] { connections_.cancel_all(); });
+  loop_->post([this] {
+    worker_.active_calls.end_all();
+    connections_.cancel_all();
+  });
 }
 
 void GatewayWorker::stop() noexcept { loop_->stop(); }

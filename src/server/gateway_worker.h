@@ -23,7 +23,17 @@ struct WorkerContext {
   telemetry::AccessLogWriter& access_log;
   audit::Log* audit_log;  // null: none
   telemetry::Log& log;
-  std::atomic<std::size_t>& open_connections;
+  Admission& admission;
+};
+
+// What of the configuration a worker goes by from one reload to the next.
+struct WorkerSettings {
+  std::shared_ptr<const net::ServerTls> tls;  // null: plain
+  http::ServerLimits limits;
+  gateway::PoolLimits pools;
+  gateway::Settings calls;
+
+  static WorkerSettings of(const Config& config, std::shared_ptr<const net::ServerTls> tls);
 };
 
 // One worker: a thread with a loop and everything that calls need, shared with nobody.
@@ -42,7 +52,11 @@ class GatewayWorker {
 
   // Decides every request from then on by `world`; `done` runs on the worker once that is so.
   void adopt(std::shared_ptr<const gateway::World> world, std::function<void()> done);
-  void use(std::shared_ptr<const net::ServerTls> tls);
+  // For connections and requests from then on; `done` as above.
+  void use(WorkerSettings settings, std::function<void()> done);
+  // Connections::pause() and resume().
+  void pause();
+  void resume();
   // `drained` runs on the worker when the last connection is gone.
   void drain(std::function<void()> drained);
   void cancel_all();

@@ -36,4 +36,9 @@ void raise_file_limit() noexcept {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+std::size_t file_limit() noexcept {
+  rlimit limit{};
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<std::size_t>(limit.rlim_cur) : SIZE_MAX;
+}
+
 }  // namespace claviger::server

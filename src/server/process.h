@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <memory>
 
 #include "base/result.h"
@@ -26,5 +27,7 @@ void open_standard_streams() noexcept;
 
 // Raises the soft limit of open files to the hard one.
 void raise_file_limit() noexcept;
+// How many this process may have open at once.
+std::size_t file_limit() noexcept;
 
 }  // namespace claviger::server

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/server.h"
 
+#include <fmt/format.h>
 #include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <coroutine>
 #include <thread>
 
-#include "crypto/openssl_memory.h"
 #include "gateway/destination.h"
 #include "gateway/source_secrets.h"
 #include "server/admin_wiring.h"
 #include "server/data_dir.h"
+#include "server/metrics_page.h"
 #include "server/resource_files.h"
 #include "server/version.h"
 
@@ -19,11 +21,19 @@ namespace claviger::server {
 namespace {
 
 constexpr auto kHousekeeping = std::chrono::seconds(1);
-constexpr auto kMostRecording = std::chrono::seconds(2);
 constexpr auto kSweep = std::chrono::hours(1);  // of quotas' windows that are over
 
 unsigned worker_count(const Config& config) {
   return config.workers != 0 ? config.workers : std::max(1U, std::thread::hardware_concurrency());
+}
+
+Admission::Most most_callers(const Config& config) {
+  return Admission::of_callers(config.connections, config.connections_per_address, worker_count(config));
+}
+
+// What depends on the mode, where the configuration says nothing.
+void fill_in(Config& config, const std::string& resources_dir) {
+  if (config.access_log.empty()) config.access_log = resources_dir.empty() ? "off" : "stdout";
 }
 
 }  // namespace
@@ -40,23 +50,33 @@ Server::Server(net::Loop& control, ServerOptions options, SecretMemory& memory, 
       access_log_(std::move(access_log)),
       sources_(*memory.key),
       quotas_(control),
+      usage_(clock),
+      overload_({.memory = options_.config.memory}, [this] { return usage_.measure(); }),
       shared_{cells_,
               address_cells_,
               limit_keys_,
-              options_.config.unauthenticated,
               {net::kBufferSize, http::kMaxFields, net::kBufferSize},
               options_.config.audit.lane_timeout,
               &quotas_.cells(),
-              &quotas_.leases()},
+              &quotas_.leases(),
+              &overload_.flag(),
+              &upstream_book_},
+      admission_(most_callers(options_.config)),
+      admin_admission_(Admission::of_admins(options_.config.admin_connections)),
       clock_watch_(clock,
                    [this](std::chrono::milliseconds step) {
                      log_.warning("clock_stepped", {{"step_ms", step.count()}});
                      record(audit::Event(clock_.wall(), "clock.stepped")
                                 .add("step", std::to_string(step.count()) + "ms"));
                    }),
-      drain_timer_(control),
+      overload_watch_(control, log, overload_,
+                      [this](bool waits) {
+                        for (const auto& worker : workers_) waits ? worker->pause() : worker->resume();
+                      }),
       housekeeping_(control),
-      publications_(clock) {}
+      publications_(clock),
+      reload_(options_.config, reload_steps()),
+      shutdown_(shutdown_parts()) {}
 
 Server::~Server() {
   workers_.clear();
@@ -68,13 +88,13 @@ Result<std::unique_ptr<Server>> Server::create(net::Loop& control, ServerOptions
                                                telemetry::Log& log) {
   // Before any thread is started, so that all of them leave these signals to the control thread.
   auto signals = CLV_TRY(Signals::block(control));
-  if (options.config.access_log.empty())
-    options.config.access_log = options.resources_dir.empty() ? "off" : "stdout";
+  fill_in(options.config, options.resources_dir);
   auto access_log = CLV_TRY(telemetry::AccessLogWriter::open(options.config.access_log));
   std::unique_ptr<Server> server(
       new Server(control, std::move(options), memory, clock, log, std::move(access_log)));
   server->signals_ = std::move(signals);
-  CLV_TRY_VOID(server->signals_->watch([gateway = server.get()] { gateway->reload(); },
+  server->ticket_keys_ = CLV_TRY(net::TicketKeys::create(memory.arena, clock));
+  CLV_TRY_VOID(server->signals_->watch([gateway = server.get()] { gateway->reload_.ask(); },
                                        [gateway = server.get()] { gateway->shut_down(); }));
   CLV_TRY_VOID(server->open_audit());
   CLV_TRY_VOID(server->bind_gateway());
@@ -110,11 +130,15 @@ Result<void> Server::open_audit() {
 Result<std::shared_ptr<const net::ServerTls>> Server::make_tls(const ListenerConfig& listener) {
   if (listener.tls.off) return std::shared_ptr<const net::ServerTls>();
   if (!listener.tls.certificate.empty())
-    return net::ServerTls::create(listener.tls.certificate, listener.tls.key);
+    return net::ServerTls::create({listener.tls.certificate, listener.tls.key, listener.tls.client_ca,
+                                   listener.tls.client_certificate_optional},
+                                  *ticket_keys_);
   const CertificateFiles files =
       CLV_TRY(ensure_certificate(options_.config.data_dir, options_.config.gateway.listen));
   ca_file_ = files.ca;
-  return net::ServerTls::create(files.certificate, files.key);
+  return net::ServerTls::create(
+      {files.certificate, files.key, listener.tls.client_ca, listener.tls.client_certificate_optional},
+      *ticket_keys_);
 }
 
 Result<void> Server::bind_gateway() {
@@ -123,7 +147,7 @@ Result<void> Server::bind_gateway() {
   // SO_REUSEPORT lets a second gateway share the port unnoticed: try it alone first.
   if (config.gateway.listen.port != 0) ::close(CLV_TRY(net::listen_on(config.gateway.listen, false)).fd);
   const WorkerContext context{config,       clock_,           shared_, *memory_.key,
-                              *access_log_, audit_log_.get(), log_,    open_connections_};
+                              *access_log_, audit_log_.get(), log_,    admission_};
   net::Endpoint endpoint = config.gateway.listen;
   for (unsigned number = 0; number < worker_count(config); ++number) {
     const net::ListeningSocket socket = CLV_TRY(net::listen_on(endpoint, true));
@@ -141,9 +165,10 @@ Result<void> Server::bind_admin() {
   const auto tls = CLV_TRY(make_tls(*options_.config.admin));
   const net::ListeningSocket socket = CLV_TRY(net::listen_on(options_.config.admin->listen, false));
   admin_door_ = std::make_unique<doors::AdminDoor>(admin_services());
-  admin_ = std::make_unique<Connections>(control_, control_buffers_, control_metrics_, *admin_door_,
-                                         Connections::Options{options_.config.limits, admin_connections_,
-                                                              options_.config.admin_connections, true});
+  admin_ = std::make_unique<Connections>(
+      control_, control_buffers_, control_metrics_, *admin_door_,
+      Connections::Options{std::make_shared<const http::ServerLimits>(options_.config.limits),
+                           admin_admission_, Connections::Yields::kStrangersAndIdle});
   own_listeners_.push_back(socket.bound);
   return admin_->listen(socket.fd, tls);
 }
@@ -158,7 +183,16 @@ doors::AdminServices Server::admin_services() {
                      .arena = memory_.arena,
                      .log = log_,
                      .why_not_ready = [this] { return why_not_ready(); },
-                     .metrics = [this] { return metrics(); },
+                     .metrics =
+                         [this] {
+                           return write_metrics_page({.workers = workers_,
+                                                      .control = control_metrics_,
+                                                      .arena = memory_.arena,
+                                                      .audit_log = audit_log_.get(),
+                                                      .leases = managed_ ? &quotas_.desk() : nullptr,
+                                                      .overload = overload_,
+                                                      .upstreams = upstream_book_});
+                         },
                      .management = management});
 }
 
@@ -188,14 +222,19 @@ Result<void> Server::run() {
   if (managed_) {
     managed_->registry().start(
         [this](std::shared_ptr<const gateway::World> world, std::function<void()> everywhere) {
-          publish(std::move(world), std::move(everywhere));
+          hand_out([&world](GatewayWorker& worker,
+                            std::function<void()> done) { worker.adopt(world, std::move(done)); },
+                   std::move(everywhere));
         });
   }
   ready_ = true;
   announce();
   keep_house();
+  overload_watch_.look();
   if (options_.on_ready) options_.on_ready();
+  control_.count_in(&control_metrics_);
   control_.run();
+  control_.count_in(nullptr);
   record(audit::Event(clock_.wall(), "gateway.stopped"));
   log_.info("stopped");
   return ok();
@@ -216,6 +255,7 @@ void Server::announce() {
     log_.warning(
         "secret_memory",
         {{"kind", "locked"}, {"detail", "memfd_secret is not in use; root can read this process's memory"}});
+  warn_of_file_limit();
   log_.info(
       "ready",
       {{"version", kVersion}, {"workers", workers_.size()}, {"revision", revision}, {"resources", from}});
@@ -223,6 +263,23 @@ void Server::announce() {
              .add("version", kVersion)
              .add("mode", managed_ ? "store" : "side-car")
              .add("revision", revision));
+}
+
+// Each call has two: its caller's and its upstream's.
+void Server::warn_of_file_limit() {
+  constexpr std::size_t kOthers = 256;  // files, listeners, the log
+  const Config& config = options_.config;
+  const std::size_t wanted = 2 * config.connections + config.admin_connections + kOthers;
+  const std::size_t limit = file_limit();
+  if (wanted <= limit) return;
+  const Admission::Most most = most_callers(config);
+  log_.warning(
+      "file_limit_low",
+      {{"limit", limit},
+       {"wanted", wanted},
+       {"detail", fmt::format("limits.connections does not fit RLIMIT_NOFILE (LimitNOFILE): no more "
+                              "than {} connections are taken of callers that are known, {} of others",
+                              most.known, most.strangers * worker_count(config))}});
 }
 
 void Server::record(audit::Event event) {
@@ -261,133 +318,139 @@ void Server::watch_adoption() {
   std::abort();
 }
 
-void Server::publish(std::shared_ptr<const gateway::World> world, std::function<void()> everywhere) {
-  const auto adopted = publications_.begin(workers_.size());
+// Gives each worker what it is to go by; `everywhere` runs on the control thread once all of them do.
+void Server::hand_out(const Give& give, std::function<void()> everywhere) {
+  const auto has_it = publications_.begin(workers_.size());
   for (const auto& worker : workers_) {
-    worker->adopt(world, [this, adopted, everywhere] {
-      if (adopted()) control_.post(everywhere);
+    give(*worker, [this, has_it, everywhere] {
+      if (has_it()) control_.post(everywhere);
     });
   }
 }
 
+// The same, to be awaited.
+struct Server::Everywhere {
+  Server& server;
+  Give give;
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> handle) const {
+    server.hand_out(give, [handle] { handle.resume(); });
+  }
+  void await_resume() const noexcept {}
+};
+
 // --- Reload --------------------------------------------------------------------------------------
 
-// Everything that may be wrong is read before anything is changed: certificates first, to be used last.
-void Server::reload() {
-  if (stopping_) return;
-  auto certificates = read_certificates();
-  if (!certificates.has_value()) return reload_failed(certificates.error());
-  if (managed_) return net::spawn(reload_stored(*std::move(certificates)));
-  auto world = read_side_car_world();
-  if (!world.has_value()) return reload_failed(world.error());
-  publish(*std::move(world), [this, certificates = *std::move(certificates), revision = revision_] {
-    finish_reload(certificates, revision);
-  });
+Reload::Steps Server::reload_steps() {
+  return {.read_config = [this] { return read_config(); },
+          .read_certificates = [this](const Config& config) { return read_certificates(config); },
+          .read_resources = [this] { return read_resources_anew(); },
+          .take_over =
+              [this](Config config, Reload::Certificates certificates) {
+                return take_over(std::move(config), std::move(certificates));
+              },
+          .report = [this](const Result<Reload::Outcome>& outcome) { report(outcome); }};
 }
 
-// Of a CA file that is no good, refresh() would make a credential that cannot be used: it is found before.
-net::Task<void> Server::reload_stored(Certificates certificates) {
-  registry::StoredRegistry& registry = managed_->registry();
-  auto outcome = gateway::check_ca_files(*registry.world()->upstreams);
-  if (outcome.has_value()) outcome = co_await registry.refresh();
-  if (!outcome.has_value()) co_return reload_failed(outcome.error());
-  finish_reload(certificates, registry.world()->policy->revision());
+Result<Config> Server::read_config() const {
+  if (!options_.read_config) return options_.config;
+  Config config = CLV_TRY(options_.read_config());
+  fill_in(config, options_.resources_dir);
+  return config;
 }
 
-Result<Server::Certificates> Server::read_certificates() {
-  Certificates read{.gateway = CLV_TRY(make_tls(options_.config.gateway)), .admin = {}};
-  if (admin_) read.admin = CLV_TRY(make_tls(*options_.config.admin));
+Result<Reload::Certificates> Server::read_certificates(const Config& config) {
+  Reload::Certificates read{.gateway = CLV_TRY(make_tls(config.gateway)), .admin = {}};
+  if (config.admin) read.admin = CLV_TRY(make_tls(*config.admin));
   return read;
 }
 
-void Server::reload_failed(const Error& error) {
-  log_.error("reload_failed", {{"reason", error.what()}, {"detail", "nothing was changed"}});
+// Of a CA file that is no good, refresh() would make a credential that cannot be used: it is found before.
+net::Task<Result<std::uint64_t>> Server::read_resources_anew() {
+  if (managed_) {
+    registry::StoredRegistry& registry = managed_->registry();
+    CLV_CO_TRY_VOID(gateway::check_ca_files(*registry.world()->upstreams));
+    CLV_CO_TRY_VOID(co_await registry.refresh());
+    co_return registry.world()->policy->revision();
+  }
+  const auto world = CLV_CO_TRY(read_side_car_world());
+  co_await Everywhere{*this, [world](GatewayWorker& worker, std::function<void()> done) {
+                        worker.adopt(world, std::move(done));
+                      }};
+  co_return world->policy->revision();
 }
 
-void Server::finish_reload(const Certificates& certificates, std::uint64_t revision) {
-  for (const auto& worker : workers_) worker->use(certificates.gateway);
-  if (admin_) admin_->use(certificates.admin);
+net::Task<void> Server::take_over(Config config, Reload::Certificates certificates) {
+  options_.config = std::move(config);
+  const Config& now = options_.config;
+  log_.set_level(now.log_level);
+  admission_.use(most_callers(now));
+  overload_.use({.memory = now.memory});
+  if (admin_) {
+    admin_admission_.use(Admission::of_admins(now.admin_connections));
+    admin_->use(certificates.admin);
+    admin_->use(std::make_shared<const http::ServerLimits>(now.limits));
+    admin_door_->use(now.admin_rate, now.security_contact);
+  }
+  const WorkerSettings settings = WorkerSettings::of(now, std::move(certificates.gateway));
+  co_await Everywhere{*this, [settings](GatewayWorker& worker, std::function<void()> done) {
+                        worker.use(settings, std::move(done));
+                      }};
   if (const auto reopened = access_log_->reopen(); !reopened.has_value())
     log_.warning("access_log_not_reopened", {{"reason", reopened.error().what()}});
-  log_.info("reloaded", {{"revision", revision}});
-  record(audit::Event(clock_.wall(), "gateway.reloaded").add("revision", revision));
+  warn_of_file_limit();
+}
+
+void Server::report(const Result<Reload::Outcome>& outcome) {
+  if (!outcome.has_value())
+    return log_.error("reload_failed",
+                      {{"reason", outcome.error().what()}, {"detail", "nothing was changed"}});
+  log_.info("reloaded", {{"revision", outcome->revision}, {"changed", outcome->changed}});
+  record(audit::Event(clock_.wall(), "gateway.reloaded")
+             .add("revision", outcome->revision)
+             .add("changed", outcome->changed));
 }
 
 // --- Stop ----------------------------------------------------------------------------------------
 
+Shutdown::Parts Server::shutdown_parts() {
+  return {.control = control_,
+          .log = log_,
+          .connections = [this] { return admission_.open(); },
+          .drain = [this](std::function<void()> drained) { drain(std::move(drained)); },
+          .end_calls =
+              [this] {
+                quotas_.stop();
+                for (const auto& worker : workers_) worker->cancel_all();
+              },
+          .is_recorded = [this] { return !managed_ || managed_->registry().is_idle(); }};
+}
+
 void Server::shut_down() {
-  if (stopping_) return stop_all();  // asked twice: now
-  stopping_ = true;
-  ready_ = false;
-  log_.info("draining", {{"connections", open_connections_.load()},
-                         {"drain_timeout_ms", options_.config.drain_timeout.count()}});
+  reload_.stop();
+  shutdown_.ask({.delay = options_.config.drain_delay, .timeout = options_.config.drain_timeout});
+}
+
+void Server::drain(std::function<void()> drained) {
   const auto waiting = std::make_shared<std::atomic<std::size_t>>(workers_.size());
   for (const auto& worker : workers_) {
-    worker->drain([this, waiting] {
-      if (waiting->fetch_sub(1, std::memory_order_acq_rel) == 1) control_.post([this] { stop_all(); });
+    worker->drain([this, waiting, drained] {
+      if (waiting->fetch_sub(1, std::memory_order_acq_rel) == 1) control_.post(drained);
     });
   }
-  drain_timer_.start(options_.config.drain_timeout, [this] {
-    log_.warning("drain_timeout", {{"connections", open_connections_.load()}});
-    stop_all();
-  });
-}
-
-// Ends what is left, and gives the ends a moment to be written and recorded.
-void Server::stop_all() {
-  quotas_.stop();
-  for (const auto& worker : workers_) worker->cancel_all();
-  drain_timer_.start(std::chrono::milliseconds(open_connections_.load() == 0 ? 0 : 200),
-                     [this] { stop_once_recorded(control_.now() + kMostRecording); });
-}
-
-// What management did is in the store for good; the log should have it, too, before the process goes.
-void Server::stop_once_recorded(Monotonic latest) {
-  if (!managed_ || managed_->registry().is_idle() || control_.now() >= latest) return control_.stop();
-  drain_timer_.start(std::chrono::milliseconds(50), [this, latest] { stop_once_recorded(latest); });
 }
 
 // Empty when it is.
 std::string Server::why_not_ready() const {
-  if (stopping_) return "the gateway is shutting down";
+  if (shutdown_.has_begun()) return "the gateway is shutting down";
+  // New connections are not taken meanwhile, so a balancer had better send them elsewhere.
+  if (overload_.is_shedding()) return "the gateway sheds calls: memory or file descriptors run short";
+  if (overload_.level() == Overload::Level::kTight)
+    return "the gateway takes no connections: memory or file descriptors run short";
   if (!ready_) return "the gateway is starting";
   if (!audit_log_) return {};
   // Why, with paths and all, is for those who may ask `claviger status`.
   return audit_log_->state().failing ? "the audit log cannot be written" : std::string();
-}
-
-std::optional<telemetry::AuditSample> Server::audit_sample() const {
-  if (!audit_log_) return std::nullopt;
-  const audit::LogState state = audit_log_->state();
-  return telemetry::AuditSample{.size = state.size,
-                                .checkpointed = state.checkpointed,
-                                .queued = state.queued,
-                                .lag_ms = static_cast<std::uint64_t>(state.lag.count()),
-                                .failing = state.failing};
-}
-
-// Without a store there is nothing to save, so that nothing can be amiss with it.
-std::optional<telemetry::QuotaSample> Server::quota_sample() const {
-  if (!managed_) return std::nullopt;
-  const policy::LeaseDesk& desk = quotas_.desk();
-  return telemetry::QuotaSample{
-      .counters = desk.size(), .saves = desk.saves(), .failed_saves = desk.failed_saves()};
-}
-
-std::string Server::metrics() const {
-  std::vector<telemetry::NamedMetrics> all;
-  for (std::size_t i = 0; i < workers_.size(); ++i)
-    all.push_back({std::to_string(i), &workers_[i]->metrics()});
-  all.push_back({"control", &control_metrics_});
-  const auto usage = memory_.arena.usage();
-  return telemetry::expose(all,
-                           {.arena_bytes_in_use = usage.in_use,
-                            .arena_bytes_limit = usage.limit,
-                            .arena_is_memfd = memory_.arena.memory() == base::SecretArena::Memory::kMemfd,
-                            .openssl_arena_overflows = crypto::openssl_memory().arena_overflows,
-                            .version = kVersion,
-                            .audit = audit_sample(),
-                            .quotas = quota_sample()});
 }
 
 }  // namespace claviger::server

@@ -12,13 +12,18 @@
 #include "audit/log.h"
 #include "doors/admin/admin_door.h"
 #include "gateway/world.h"
+#include "net/ticket_keys.h"
 #include "server/clock_watch.h"
 #include "server/config.h"
 #include "server/gateway_worker.h"
 #include "server/managed.h"
+#include "server/overload_watch.h"
 #include "server/process.h"
+#include "server/process_usage.h"
 #include "server/publications.h"
 #include "server/quotas.h"
+#include "server/reload.h"
+#include "server/shutdown.h"
 #include "server/signals.h"
 #include "telemetry/log.h"
 #include "vault/source.h"
@@ -29,6 +34,7 @@ struct ServerOptions {
   Config config;
   std::string resources_dir;  // side-car mode: resources from YAML; empty: from the store in config.data_dir
   std::function<void()> on_ready;  // on the control thread, once workers serve; may be null
+  std::function<Result<Config>()> read_config;  // anew, at SIGHUP; null: `config` stays as it is
 };
 
 // The running gateway: workers, the admin listener, reload and shutdown.
@@ -42,22 +48,21 @@ class Server {
                                                 telemetry::Log& log);
   ~Server();
 
-  // Starts the workers and serves until SIGTERM or SIGINT, then drains. SIGHUP reads resources and certificates anew.
+  // Starts the workers and serves until SIGTERM or SIGINT, then drains. SIGHUP reads configuration, certificates and resources anew.
   Result<void> run();
 
   const net::Endpoint& gateway_endpoint() const noexcept { return gateway_endpoint_; }
   // Requires: there is an admin listener.
   const net::Endpoint& admin_endpoint() const noexcept { return own_listeners_.back(); }
-  // The CA that callers need when the certificate is the generated one; empty otherwise.
+  // The CA that callers need where the certificate is the generated one; empty where it never was.
   const std::string& ca_file() const noexcept { return ca_file_; }
   const Config& config() const noexcept { return options_.config; }
   registry::Registry* registry() noexcept { return managed_ ? &managed_->registry() : nullptr; }
 
  private:
-  // TLS contexts as read from their files; null: plain.
-  struct Certificates {
-    std::shared_ptr<const net::ServerTls> gateway, admin;
-  };
+  // Gives one worker something, which says when it goes by it (on its own thread).
+  using Give = std::function<void(GatewayWorker&, std::function<void()> done)>;
+  struct Everywhere;
   Server(net::Loop& control, ServerOptions options, SecretMemory& memory, const Clock& clock,
          telemetry::Log& log, std::unique_ptr<telemetry::AccessLogWriter> access_log);
 
@@ -69,24 +74,23 @@ class Server {
   Result<std::shared_ptr<const gateway::World>> read_side_car_world();
   doors::AdminServices admin_services();
 
-  void publish(std::shared_ptr<const gateway::World> world, std::function<void()> everywhere);
-  void reload();
-  net::Task<void> reload_stored(Certificates certificates);
-  Result<Certificates> read_certificates();
-  void reload_failed(const Error& error);
-  void finish_reload(const Certificates& certificates, std::uint64_t revision);
+  void hand_out(const Give& give, std::function<void()> everywhere);
+  Reload::Steps reload_steps();
+  Result<Config> read_config() const;
+  Result<Reload::Certificates> read_certificates(const Config& config);
+  net::Task<Result<std::uint64_t>> read_resources_anew();
+  net::Task<void> take_over(Config config, Reload::Certificates certificates);
+  void report(const Result<Reload::Outcome>& outcome);
   void keep_house();
   void watch_adoption();
   void watch_audit();
   void record(audit::Event event);
   void announce();
+  void warn_of_file_limit();
+  Shutdown::Parts shutdown_parts();
   void shut_down();
-  void stop_all();
-  void stop_once_recorded(Monotonic latest);
+  void drain(std::function<void()> drained);
   std::string why_not_ready() const;
-  std::optional<telemetry::AuditSample> audit_sample() const;
-  std::optional<telemetry::QuotaSample> quota_sample() const;
-  std::string metrics() const;
 
   net::Loop& control_;
   ServerOptions options_;
@@ -99,16 +103,19 @@ class Server {
   policy::LimitCells address_cells_;
   policy::LimitKeys limit_keys_;
   Quotas quotas_;
+  ProcessUsage usage_;
+  Overload overload_;
+  gateway::UpstreamBook upstream_book_;
   gateway::Shared shared_;
-  std::atomic<std::size_t> open_connections_{0};
-  std::atomic<std::size_t> admin_connections_{0};
+  Admission admission_;
+  Admission admin_admission_;
   std::uint64_t revision_ = 0;
   std::shared_ptr<const gateway::World> first_world_;  // until the workers have it
   net::Endpoint gateway_endpoint_;
   std::vector<net::Endpoint> own_listeners_;
   std::string ca_file_;
+  std::unique_ptr<net::TicketKeys> ticket_keys_;
   bool ready_ = false;
-  bool stopping_ = false;
   bool audit_failing_ = false;
 
   telemetry::WorkerMetrics control_metrics_;
@@ -124,10 +131,12 @@ class Server {
   std::unique_ptr<Connections> admin_;
   std::unique_ptr<Signals> signals_;
   ClockWatch clock_watch_;
-  net::Timer drain_timer_;
+  OverloadWatch overload_watch_;
   net::Timer housekeeping_;
   Monotonic swept_{};  // quotas
   Publications publications_;
+  Reload reload_;
+  Shutdown shutdown_;
   std::vector<std::unique_ptr<GatewayWorker>> workers_;
 };
 

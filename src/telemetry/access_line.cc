@@ -13,7 +13,7 @@ constexpr std::size_t bound(std::string_view text) {
 
 // What else a line can hold: literals, numbers, and the texts at their longest.
 constexpr std::size_t kNumbersAndNames = 512;
-constexpr std::size_t kTexts = 9;
+constexpr std::size_t kTexts = 11;
 static_assert(kAccessLineMax > kNumbersAndNames + kTexts * kJsonTextMax + kJsonCutMark.size());
 
 std::size_t room_for_path(std::size_t used, const AccessRecord& record) noexcept {
@@ -26,7 +26,9 @@ std::size_t room_for_path(std::size_t used, const AccessRecord& record) noexcept
 void write_access_members(JsonLine& line, const AccessRecord& record) noexcept {
   line.text(R"(,"request_id":")", record.request_id);
   line.text(R"(,"principal":")", record.principal);
+  line.text(R"(,"auth":")", record.auth);
   line.text(R"(,"key_id":")", record.key_id);
+  line.text(R"(,"certificate":")", record.certificate);
   line.text(R"(,"address":")", record.address);
   line.text(R"(,"upstream":")", record.upstream);
   line.text(R"(,"method":")", record.method);
@@ -41,6 +43,7 @@ void write_access_members(JsonLine& line, const AccessRecord& record) noexcept {
               static_cast<std::uint64_t>(std::max<std::int64_t>(record.duration.count(), 0)));
   if (record.reused) line.literal(",\"reused\":true");
   else line.literal(",\"reused\":false");
+  if (record.retries > 0) line.number(R"(,"retries":)", record.retries);
 }
 
 std::size_t write_access_line(std::span<char, kAccessLineMax> out, const AccessRecord& record,

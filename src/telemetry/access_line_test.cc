@@ -14,7 +14,9 @@ AccessRecord full_record() {
   return {.time = kNewYear + 1234567us,
           .request_id = "0190b5f0c0de",
           .principal = "billing-service",
+          .auth = "api_key",
           .key_id = "7f3k9x2m",
+          .certificate = "dns:billing.example.com",
           .address = "192.0.2.7",
           .upstream = "openai",
           .method = "POST",
@@ -38,13 +40,15 @@ std::string line_of(const AccessRecord& record) {
 }
 
 TEST(AccessLine, HasEveryMemberInFixedOrder) {
-  EXPECT_EQ(line_of(full_record()),
-            R"({"time":"2026-01-01T00:00:01.234Z","request_id":"0190b5f0c0de","principal":"billing-service",)"
-            R"("key_id":"7f3k9x2m","address":"192.0.2.7","upstream":"openai","method":"POST",)"
-            R"("path":"/v1/chat/completions","status":200,"code":"ok","grant":"billing-openai",)"
-            R"("credential":"openai-main","bytes_in":512,"bytes_out":18446744073709551615,)"
-            R"("duration_us":1250,"reused":true})"
-            "\n");
+  EXPECT_EQ(
+      line_of(full_record()),
+      R"({"time":"2026-01-01T00:00:01.234Z","request_id":"0190b5f0c0de","principal":"billing-service",)"
+      R"("auth":"api_key","key_id":"7f3k9x2m","certificate":"dns:billing.example.com","address":"192.0.2.7",)"
+      R"("upstream":"openai","method":"POST",)"
+      R"("path":"/v1/chat/completions","status":200,"code":"ok","grant":"billing-openai",)"
+      R"("credential":"openai-main","bytes_in":512,"bytes_out":18446744073709551615,)"
+      R"("duration_us":1250,"reused":true})"
+      "\n");
 }
 
 TEST(AccessLine, LeavesOutEmptyTexts) {
@@ -97,7 +101,9 @@ TEST(AccessLine, IsBoundedWhateverTheRecordSays) {
   AccessRecord record{.time = WallTime::max(),
                       .request_id = v,
                       .principal = v,
+                      .auth = v,
                       .key_id = v,
+                      .certificate = v,
                       .address = v,
                       .upstream = v,
                       .method = v,
@@ -108,9 +114,10 @@ TEST(AccessLine, IsBoundedWhateverTheRecordSays) {
                       .credential = v,
                       .bytes_in = UINT64_MAX,
                       .bytes_out = UINT64_MAX,
-                      .duration = std::chrono::microseconds::max()};
+                      .duration = std::chrono::microseconds::max(),
+                      .retries = UINT_MAX};
   const std::string line = line_of(record);
-  EXPECT_THAT(line, ::testing::EndsWith("\"reused\":false}\n"));
+  EXPECT_THAT(line, ::testing::EndsWith("\"reused\":false,\"retries\":4294967295}\n"));
   EXPECT_THAT(line, ::testing::HasSubstr("\\u0001[cut]\",\"status\":4294967295,"));
   // Escapes are never cut apart.
   for (std::size_t i = 0; (i = line.find('\\', i)) != std::string::npos; i += 6)

@@ -21,7 +21,10 @@ struct AccessRecord {
   WallTime time{};
   std::string_view request_id;
   std::string_view principal;  // empty when unauthenticated
-  std::string_view key_id;
+  std::string_view auth;       // "api_key" or "certificate": how the principal proved who it is
+  std::string_view key_id;     // that was presented, known or not
+  std::string_view
+      certificate;  // name in the client certificate by which the principal is known, empty for none
   std::string_view address;    // the caller's, without port
   std::string_view upstream;   // empty when none was resolved
   std::string_view method;
@@ -34,6 +37,7 @@ struct AccessRecord {
   std::uint64_t bytes_out = 0;  // of the answer's body
   std::chrono::microseconds duration{};
   bool reused = false;  // an upstream connection from the pool
+  unsigned retries = 0;  // attempts upstream beyond the first; left out where there was none
 };
 
 // The file end: a thread of its own writes what workers hand over, so that a slow disk or a full pipe

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
@@ -48,7 +49,9 @@ class Log {
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
-  bool enabled(Level level) const noexcept { return level >= level_; }
+  bool enabled(Level level) const noexcept { return level >= level_.load(std::memory_order_relaxed); }
+  // For lines from now on.
+  void set_level(Level level) noexcept { level_.store(level, std::memory_order_relaxed); }
   // Whether a line would be taken at once (a pipe that nobody reads does not). For threads that must not wait.
   bool can_write() const noexcept;
   // `event` is a stable word for machines: "listener_started".
@@ -68,7 +71,7 @@ class Log {
   }
 
  private:
-  Level level_;
+  std::atomic<Level> level_;
   struct Sink;
   std::unique_ptr<Sink> sink_;
 };

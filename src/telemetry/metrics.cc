@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "telemetry/metrics.h"
 
-#include <charconv>
+#include "telemetry/exposition.h"
 
 namespace claviger::telemetry {
 namespace {
@@ -12,21 +12,23 @@ struct Row {
   std::string_view family;
   std::string_view labels;  // constant ones, as they stand in the exposition; beside worker="..."
   std::string_view help;    // the family's; the first row's counts
+  double unit = 1;          // of what is counted, in that of the exposition
 };
+
+constexpr double kNanoseconds = 1e-9;
 
 using C = Counter;
 constexpr std::string_view kAnswersHelp = "Answers relayed from upstreams, by class of status.";
 constexpr std::string_view kRefusalsHelp = "Answers made by the gateway itself, by error code.";
+constexpr std::string_view kLimitHelp = "How often a limit was reached, by its name.";
 
 constexpr auto kCounters = std::to_array<Row<Counter>>({
     {C::kConnectionsAccepted, "claviger_connections_accepted_total", "",
      "Connections accepted from callers."},
     {C::kConnectionsRefused, "claviger_connections_refused_total", "",
      "Connections refused over a limit, before a byte was read."},
-    {C::kTlsHandshakes, "claviger_tls_handshakes_total", "",
-     "TLS handshakes with callers that were completed."},
-    {C::kTlsHandshakesFailed, "claviger_tls_handshakes_failed_total", "",
-     "TLS handshakes with callers that failed."},
+    {C::kConnectionsTurnedOut, "claviger_connections_turned_out_total", "",
+     "Connections closed to make room for others, or because memory or descriptors ran short."},
     {C::kRequests, "claviger_requests_total", "", "Request heads read, whatever came of them."},
     {C::kAnswers2xx, "claviger_answers_total", R"(class="2xx")", kAnswersHelp},
     {C::kAnswers3xx, "claviger_answers_total", R"(class="3xx")", kAnswersHelp},
@@ -53,7 +55,7 @@ constexpr auto kCounters = std::to_array<Row<Counter>>({
     {C::kUpstreamDiscarded, "claviger_upstream_discarded_total", "",
      "Upstream connections that were not fit for reuse."},
     {C::kUpstreamRetried, "claviger_upstream_retried_total", "",
-     "Requests sent again on a fresh upstream connection."},
+     "Further attempts of calls, whatever the upstream."},
     {C::kUpstreamGuardRefused, "claviger_upstream_guard_refused_total", "",
      "Upstream addresses that the SSRF guard refused."},
     {C::kBytesFromCallers, "claviger_bytes_from_callers_total", "", "Bytes received from callers."},
@@ -72,6 +74,33 @@ constexpr auto kCounters = std::to_array<Row<Counter>>({
      "Unreadable requests refused without an event while the audit log took none."},
     {C::kCallsRevoked, "claviger_calls_revoked_total", "",
      "Calls ended while under way because their key, principal, grant or upstream was taken back."},
+    {C::kCallsOutOfTime, "claviger_calls_out_of_time_total", "",
+     "Calls ended because they took longer than their upstream's timeouts.total."},
+    {C::kCallsShed, "claviger_calls_shed_total", "",
+     "Requests answered with 503 while memory or file descriptors ran short."},
+    {C::kLimitConnections, "claviger_limit_reached_total", R"(limit="connections")", kLimitHelp},
+    {C::kLimitConnectionsPerAddress, "claviger_limit_reached_total", R"(limit="connections_per_address")",
+     kLimitHelp},
+    {C::kLimitStrangers, "claviger_limit_reached_total", R"(limit="strangers")", kLimitHelp},
+    {C::kLimitTlsHandshake, "claviger_limit_reached_total", R"(limit="tls_handshake")", kLimitHelp},
+    {C::kLimitHead, "claviger_limit_reached_total", R"(limit="head")", kLimitHelp},
+    {C::kLimitHeaders, "claviger_limit_reached_total", R"(limit="headers")", kLimitHelp},
+    {C::kLimitHeadTimeout, "claviger_limit_reached_total", R"(limit="head_timeout")", kLimitHelp},
+    {C::kLimitRequestsPerConnection, "claviger_limit_reached_total", R"(limit="requests_per_connection")",
+     kLimitHelp},
+    {C::kLimitIdleTimeout, "claviger_limit_reached_total", R"(limit="idle_timeout")", kLimitHelp},
+    {C::kLimitBody, "claviger_limit_reached_total", R"(limit="body")", kLimitHelp},
+    {C::kLimitBodyIdleTimeout, "claviger_limit_reached_total", R"(limit="body_idle_timeout")", kLimitHelp},
+    {C::kLimitBodyRate, "claviger_limit_reached_total", R"(limit="body_rate")", kLimitHelp},
+    {C::kLimitSlowReader, "claviger_limit_reached_total", R"(limit="slow_reader")", kLimitHelp},
+    {C::kLimitUnauthenticated, "claviger_limit_reached_total", R"(limit="unauthenticated")", kLimitHelp},
+    {C::kLimitUpstreamConnections, "claviger_limit_reached_total", R"(limit="upstream_connections")",
+     kLimitHelp},
+    {C::kLimitUpstreamConnectionsPerPrincipal, "claviger_limit_reached_total",
+     R"(limit="upstream_connections_per_principal")", kLimitHelp},
+    {C::kLoopTurns, "claviger_loop_turns_total", "", "Turns of the event loop."},
+    {C::kLoopBusyNanoseconds, "claviger_loop_busy_seconds_total", "",
+     "Time that the event loop spent in its turns, not waiting for the next one.", kNanoseconds},
 });
 
 using G = Gauge;
@@ -83,6 +112,9 @@ constexpr auto kGauges = std::to_array<Row<Gauge>>({
     {G::kFramePoolBytes, "claviger_frame_pool_bytes", "", "Memory held for coroutine frames."},
     {G::kBufferPoolBytes, "claviger_buffer_pool_bytes", "", "Memory held for connection buffers."},
     {G::kSnapshotRevision, "claviger_snapshot_revision", "", "Revision of the snapshot in use."},
+    {G::kLoopLagNanoseconds, "claviger_loop_lag_seconds", "",
+     "The longest turn of the event loop within the last 10 to 20 seconds: as long had others to wait.",
+     kNanoseconds},
 });
 
 // All of the enum, in its order, each family in one piece: what expose() relies on.
@@ -100,48 +132,6 @@ constexpr bool is_complete(const std::array<Row<Id>, N>& rows) {
 static_assert(is_complete(kCounters));
 static_assert(is_complete(kGauges));
 
-class Exposition {
- public:
-  void family(std::string_view name, std::string_view type, std::string_view help) {
-    append({"# HELP ", name, " ", help, "\n# TYPE ", name, " ", type, "\n"});
-  }
-
-  // `labels` as they stand between the braces; values escaped already.
-  template <class Number>
-  void sample(std::string_view name, std::string_view labels, Number value) {
-    std::array<char, 24> digits;
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-    append({name,
-            labels.empty() ? "" : "{",
-            labels,
-            labels.empty() ? " " : "} ",
-            {digits.data(), static_cast<std::size_t>(end - digits.data())},
-            "\n"});
-  }
-
-  std::string take() { return std::move(text_); }
-
- private:
-  void append(std::initializer_list<std::string_view> parts) {
-    for (const std::string_view part : parts) text_.append(part);
-  }
-
-  std::string text_;
-};
-
-std::string label(std::string_view name, std::string_view value) {
-  std::string text = std::string(name) + "=\"";
-  for (const char c : value) {
-    if (c == '\n') {
-      text += "\\n";
-      continue;
-    }
-    if (c == '\\' || c == '"') text += '\\';
-    text += c;
-  }
-  return text + '"';
-}
-
 template <class Id, std::size_t N>
 void expose_rows(Exposition& out, const std::array<Row<Id>, N>& rows, std::string_view type,
                  const std::vector<NamedMetrics>& workers) {
@@ -152,9 +142,74 @@ void expose_rows(Exposition& out, const std::array<Row<Id>, N>& rows, std::strin
     for (const NamedMetrics& worker : workers) {
       std::string labels(row.labels);
       if (!labels.empty()) labels += ',';
-      out.sample(row.family, labels += label("worker", worker.worker), worker.metrics->value(row.id));
+      labels += label("worker", worker.worker);
+      const auto value = worker.metrics->value(row.id);
+      if (row.unit == 1) out.sample(row.family, labels, value);
+      else out.sample(row.family, labels, static_cast<double>(value) * row.unit);
     }
   }
+}
+
+constexpr auto kSides = std::to_array<std::string_view>({"caller", "upstream"});
+static_assert(kSides.size() == static_cast<std::size_t>(Side::kCount));
+
+constexpr auto kCodecRules = std::to_array<std::string_view>(
+    {"start_line",      "version",           "target",       "target_size", "path",        "host",
+     "line_ending",     "control_byte",      "field_line",   "folding",     "field_count", "head_size",
+     "content_length",  "transfer_encoding", "two_framings", "connection",  "expect",      "chunk",
+     "chunk_extension", "trailer",           "interim_body", "truncated",   "other"});
+static_assert(kCodecRules.size() == static_cast<std::size_t>(CodecRule::kCount));
+
+constexpr auto kTlsFailures =
+    std::to_array<std::string_view>({"version", "cipher", "certificate", "timeout", "closed", "other"});
+static_assert(kTlsFailures.size() == static_cast<std::size_t>(TlsFailure::kCount));
+
+// What is counted by side, and by one thing more.
+template <class Kind, std::size_t N>
+void expose_by_side(Exposition& out, std::string_view family, std::string_view kind,
+                    const std::array<std::string_view, N>& names, const std::vector<NamedMetrics>& workers) {
+  for (std::size_t side = 0; side < kSides.size(); ++side) {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const std::string labels = label("side", kSides[side]) + ',' + label(kind, names[i]) + ',';
+      for (const NamedMetrics& worker : workers)
+        out.sample(family, labels + label("worker", worker.worker),
+                   worker.metrics->value(static_cast<Side>(side), static_cast<Kind>(i)));
+    }
+  }
+}
+
+void expose_codec(Exposition& out, const std::vector<NamedMetrics>& workers) {
+  constexpr std::string_view kFamily = "claviger_codec_errors_total";
+  out.family(kFamily, "counter", "Messages that broke a rule of HTTP, by the side that sent them.");
+  expose_by_side<CodecRule>(out, kFamily, "rule", kCodecRules, workers);
+}
+
+void expose_tls(Exposition& out, const std::vector<NamedMetrics>& workers) {
+  constexpr std::string_view kDone = "claviger_tls_handshakes_total";
+  out.family(kDone, "counter", "TLS handshakes that were completed.");
+  for (std::size_t side = 0; side < kSides.size(); ++side) {
+    for (const bool tls13 : {false, true}) {
+      for (const bool resumed : {false, true}) {
+        const std::string labels = label("side", kSides[side]) + ',' +
+                                   label("version", tls13 ? "1.3" : "1.2") + ',' +
+                                   label("resumed", resumed ? "yes" : "no") + ',';
+        for (const NamedMetrics& worker : workers)
+          out.sample(kDone, labels + label("worker", worker.worker),
+                     worker.metrics->value(TlsHandshake{static_cast<Side>(side), tls13, resumed}));
+      }
+    }
+  }
+  constexpr std::string_view kFailed = "claviger_tls_handshakes_failed_total";
+  out.family(kFailed, "counter", "TLS handshakes that came to nothing, by reason.");
+  expose_by_side<TlsFailure>(out, kFailed, "reason", kTlsFailures, workers);
+}
+
+void expose_requests(Exposition& out, const std::vector<NamedMetrics>& workers) {
+  constexpr std::string_view kFamily = "claviger_request_duration_seconds";
+  out.family(kFamily, "histogram",
+             "How long requests took, from their head to the last byte of their answer.");
+  for (const NamedMetrics& worker : workers)
+    out.histogram(kFamily, label("worker", worker.worker), worker.metrics->requests());
 }
 
 void expose_process(Exposition& out, const ProcessSample& process) {
@@ -195,15 +250,30 @@ void expose_quotas(Exposition& out, const QuotaSample& quotas) {
   out.sample("claviger_quota_saves_failed_total", "", quotas.failed_saves);
 }
 
+void expose_load(Exposition& out, const LoadSample& load) {
+  out.family("claviger_memory_bytes", "gauge", "Memory: resident, and where calls begin to be shed.");
+  out.sample("claviger_memory_bytes", R"(state="resident")", load.memory);
+  out.sample("claviger_memory_bytes", R"(state="limit")", load.memory_limit);
+  out.family("claviger_descriptors", "gauge", "File descriptors: open, and where calls begin to be shed.");
+  out.sample("claviger_descriptors", R"(state="open")", load.descriptors);
+  out.sample("claviger_descriptors", R"(state="limit")", load.descriptors_limit);
+  out.family("claviger_shedding", "gauge", "1 while calls get 503 because memory or descriptors run short.");
+  out.sample("claviger_shedding", "", load.sheds ? 1 : 0);
+}
+
 }  // namespace
 
 std::string expose(const std::vector<NamedMetrics>& workers, const ProcessSample& process) {
   Exposition out;
   expose_rows(out, kCounters, "counter", workers);
   expose_rows(out, kGauges, "gauge", workers);
+  expose_requests(out, workers);
+  expose_codec(out, workers);
+  expose_tls(out, workers);
   expose_process(out, process);
   if (process.audit) expose_audit(out, *process.audit);
   if (process.quotas) expose_quotas(out, *process.quotas);
+  if (process.load) expose_load(out, *process.load);
   return out.take();
 }
 

@@ -3,11 +3,15 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "telemetry/histogram.h"
 
 namespace claviger::telemetry {
 
@@ -16,8 +20,7 @@ namespace claviger::telemetry {
 enum class Counter : std::uint8_t {
   kConnectionsAccepted,
   kConnectionsRefused,      // over a limit, before a byte was read
-  kTlsHandshakes,
-  kTlsHandshakesFailed,
+  kConnectionsTurnedOut,    // in favour of others, or for want of memory or descriptors
   kRequests,                // heads read, whatever came of them
   kAnswers2xx,
   kAnswers3xx,
@@ -53,6 +56,27 @@ enum class Counter : std::uint8_t {
   kAuditRefused,             // of them, those that waited for lane_timeout in vain
   kAuditRefusalsUnrecorded,  // heads refused while the audit log took no events
   kCallsRevoked,             // ended while under way
+  kCallsOutOfTime,           // ended because they took longer than timeouts.total
+  kCallsShed,                // answered with 503 while memory or descriptors ran short
+  // What limits kept back, one for each.
+  kLimitConnections,
+  kLimitConnectionsPerAddress,
+  kLimitStrangers,
+  kLimitTlsHandshake,
+  kLimitHead,
+  kLimitHeaders,
+  kLimitHeadTimeout,
+  kLimitRequestsPerConnection,
+  kLimitIdleTimeout,
+  kLimitBody,
+  kLimitBodyIdleTimeout,
+  kLimitBodyRate,
+  kLimitSlowReader,
+  kLimitUnauthenticated,
+  kLimitUpstreamConnections,
+  kLimitUpstreamConnectionsPerPrincipal,
+  kLoopTurns,
+  kLoopBusyNanoseconds,      // spent in them, not waiting
   kCount,
 };
 
@@ -63,7 +87,50 @@ enum class Gauge : std::uint8_t {
   kFramePoolBytes,
   kBufferPoolBytes,
   kSnapshotRevision,
+  kLoopLagNanoseconds,
   kCount,
+};
+
+// Who is at the other end.
+enum class Side : std::uint8_t { kCaller, kUpstream, kCount };
+
+// What was wrong with a message, as far as it is worth telling apart on a chart; the reason in full is in the answer and in
+// the log. http/codec_rule.h says which is which.
+enum class CodecRule : std::uint8_t {
+  kStartLine,
+  kVersion,
+  kTarget,
+  kTargetSize,
+  kPath,
+  kHost,
+  kLineEnding,
+  kControlByte,
+  kFieldLine,
+  kFolding,
+  kFieldCount,
+  kHeadSize,
+  kContentLength,
+  kTransferEncoding,
+  kTwoFramings,
+  kConnection,
+  kExpect,
+  kChunk,
+  kChunkExtension,
+  kTrailer,
+  kInterimBody,
+  kTruncated,
+  kOther,
+  kCount,
+};
+
+// Why a TLS handshake came to nothing.
+enum class TlsFailure : std::uint8_t { kVersion, kCipher, kCertificate, kTimeout, kClosed, kOther, kCount };
+
+// One that was completed.
+struct TlsHandshake {
+  Side side;
+  bool tls13;
+  bool resumed;
 };
 
 // The counters of one thread. add() costs what a plain increment costs; another thread may read.
@@ -81,16 +148,51 @@ class WorkerMetrics {
   void set(Gauge gauge, std::int64_t to) noexcept {
     gauges_[static_cast<std::size_t>(gauge)].store(to, std::memory_order_relaxed);
   }
+  void add(Side side, CodecRule broken) noexcept { increment(codec_errors_[index(side, broken)]); }
+  void add(const TlsHandshake& done) noexcept { increment(handshakes_[index(done)]); }
+  void add(Side side, TlsFailure why) noexcept { increment(handshakes_failed_[index(side, why)]); }
+  // A request, from its head to its answer's last byte.
+  void add_request(std::chrono::nanoseconds took) noexcept { requests_.add(took); }
+
   std::uint64_t value(Counter counter) const noexcept {
     return counters_[static_cast<std::size_t>(counter)].load(std::memory_order_relaxed);
   }
   std::int64_t value(Gauge gauge) const noexcept {
     return gauges_[static_cast<std::size_t>(gauge)].load(std::memory_order_relaxed);
   }
+  std::uint64_t value(Side side, CodecRule broken) const noexcept {
+    return codec_errors_[index(side, broken)].load(std::memory_order_relaxed);
+  }
+  std::uint64_t value(const TlsHandshake& done) const noexcept {
+    return handshakes_[index(done)].load(std::memory_order_relaxed);
+  }
+  std::uint64_t value(Side side, TlsFailure why) const noexcept {
+    return handshakes_failed_[index(side, why)].load(std::memory_order_relaxed);
+  }
+  const Histogram& requests() const noexcept { return requests_; }
 
  private:
-  std::array<std::atomic<std::uint64_t>, static_cast<std::size_t>(Counter::kCount)> counters_{};
+  using Cell = std::atomic<std::uint64_t>;
+  static void increment(Cell& cell) noexcept {
+    cell.store(cell.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
+  template <class Kind>
+  static constexpr std::size_t index(Side side, Kind kind) noexcept {
+    return static_cast<std::size_t>(side) * static_cast<std::size_t>(Kind::kCount) +
+           static_cast<std::size_t>(kind);
+  }
+  static constexpr std::size_t index(const TlsHandshake& done) noexcept {
+    return static_cast<std::size_t>(done.side) * 4 + (done.tls13 ? 2U : 0U) + (done.resumed ? 1U : 0U);
+  }
+
+  static constexpr auto kSides = static_cast<std::size_t>(Side::kCount);
+
+  std::array<Cell, static_cast<std::size_t>(Counter::kCount)> counters_{};
   std::array<std::atomic<std::int64_t>, static_cast<std::size_t>(Gauge::kCount)> gauges_{};
+  std::array<Cell, kSides* static_cast<std::size_t>(CodecRule::kCount)> codec_errors_{};
+  std::array<Cell, kSides * 4> handshakes_{};
+  std::array<Cell, kSides* static_cast<std::size_t>(TlsFailure::kCount)> handshakes_failed_{};
+  Histogram requests_;
 };
 
 // One worker as the exposition names it: `worker="0"`, "1", ..., "control".
@@ -101,18 +203,25 @@ struct NamedMetrics {
 
 // The audit log, as it stands.
 struct AuditSample {
-  std::uint64_t size;          // events, synced
+  std::uint64_t size;  // events, synced
   std::uint64_t checkpointed;  // of them under a checkpoint
-  std::uint64_t queued;        // not yet synced
-  std::uint64_t lag_ms;        // age of the oldest of these
+  std::uint64_t queued;  // not yet synced
+  std::uint64_t lag_ms;  // age of the oldest of these
   bool failing;
 };
 
 // The counters of quotas, which are kept in the store.
 struct QuotaSample {
   std::uint64_t counters;  // in use
-  std::uint64_t saves;     // of blocks of calls, each synced
+  std::uint64_t saves;  // of blocks of calls, each synced
   std::uint64_t failed_saves;
+};
+
+// What the process uses, and where it begins to shed calls.
+struct LoadSample {
+  std::uint64_t memory, memory_limit;  // bytes
+  std::uint64_t descriptors, descriptors_limit;  // open
+  bool sheds;
 };
 
 // Process-wide values that no worker owns, sampled at scrape time.
@@ -124,6 +233,7 @@ struct ProcessSample {
   std::string_view version;
   std::optional<AuditSample> audit;  // nothing: no log is kept
   std::optional<QuotaSample> quotas;  // nothing: no store
+  std::optional<LoadSample> load;
 };
 
 // Prometheus text exposition (version 0.0.4) of all of it, one sample for each worker.

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "telemetry/metrics.h"
 
-#include <map>
-#include <regex>
-#include <set>
-#include <sstream>
+#include <fstream>
 #include <thread>
+
+#include "telemetry/testing/exposed.h"
 
 namespace claviger::telemetry {
 namespace {
+
+using testing::Exposed;
 
 constexpr ProcessSample kProcess = {.arena_bytes_in_use = 4096,
                                     .arena_bytes_limit = 67108864,
@@ -16,64 +17,16 @@ constexpr ProcessSample kProcess = {.arena_bytes_in_use = 4096,
                                     .openssl_arena_overflows = 3,
                                     .version = "1.2.3"};
 
-// Reads an exposition strictly: every family announced once by HELP and TYPE, its samples right behind,
-// counters named so, no sample twice. Fails the test on anything else.
-class Exposed {
- public:
-  explicit Exposed(const std::string& text) {
-    EXPECT_TRUE(text.ends_with('\n'));
-    std::istringstream lines(text);
-    for (std::string line; std::getline(lines, line);) read(line);
-  }
-
-  // By all that stands before the value.
-  std::string value(const std::string& series) const {
-    const auto found = samples_.find(series);
-    return found == samples_.end() ? "none" : found->second;
-  }
-  std::string type(const std::string& family) const {
-    const auto found = types_.find(family);
-    return found == types_.end() ? "none" : found->second;
-  }
-  std::size_t size() const { return samples_.size(); }
-
- private:
-  void read(const std::string& line) {
-    static const std::regex kHelp(R"(# HELP ([a-z_][a-z0-9_]*) ([^\\]+\.))");
-    static const std::regex kType(R"(# TYPE ([a-z_][a-z0-9_]*) (counter|gauge))");
-    static const std::regex kSample(
-        R"re((([a-z_][a-z0-9_]*)(\{[a-z]+="([^"\\]|\\[\\"n])*"(,[a-z]+="([^"\\]|\\[\\"n])*")*\})?) (-?[0-9]+))re");
-    std::smatch match;
-    if (std::regex_match(line, match, kHelp)) {
-      EXPECT_TRUE(seen_.insert(match[1]).second) << "twice: " << line;
-      family_ = match[1];
-    } else if (std::regex_match(line, match, kType)) {
-      EXPECT_EQ(match[1], family_) << line;
-      EXPECT_EQ(family_.ends_with("_total"), match[2] == "counter") << line;
-      EXPECT_TRUE(family_.starts_with("claviger_")) << line;
-      types_[family_] = match[2];
-    } else if (std::regex_match(line, match, kSample)) {
-      EXPECT_EQ(match[2], family_) << line;
-      EXPECT_TRUE(types_.contains(family_)) << line;
-      EXPECT_TRUE(samples_.emplace(match[1], match[7]).second) << "twice: " << line;
-    } else {
-      ADD_FAILURE() << "not an exposition line: " << line;
-    }
-  }
-
-  std::string family_;
-  std::set<std::string> seen_;
-  std::map<std::string, std::string> types_;
-  std::map<std::string, std::string> samples_;
-};
-
 TEST(Metrics, ExposesEveryCounterAndGaugeOfEveryWorker) {
   WorkerMetrics first;
   WorkerMetrics second;
   constexpr auto kCounters = static_cast<std::size_t>(Counter::kCount);
   constexpr auto kGauges = static_cast<std::size_t>(Gauge::kCount);
   const Exposed exposed(expose({{"0", &first}, {"1", &second}, {"control", &first}}, kProcess));
-  EXPECT_EQ(exposed.size(), 3 * (kCounters + kGauges) + 5);
+  constexpr auto kRules = 2 * static_cast<std::size_t>(CodecRule::kCount);
+  constexpr auto kTls = 8 + 2 * static_cast<std::size_t>(TlsFailure::kCount);
+  constexpr auto kDurations = Histogram::kSteps.size() + 3;
+  EXPECT_EQ(exposed.size(), 3 * (kCounters + kGauges + kRules + kTls + kDurations) + 5);
 }
 
 TEST(Metrics, ExposesWhatIsKnownOfQuotasWhereThereIsAStore) {
@@ -134,6 +87,91 @@ TEST(Metrics, NamesAnswersByClass) {
   const Exposed exposed(expose({{"0", &metrics}}, kProcess));
   EXPECT_EQ(exposed.value(R"(claviger_answers_total{class="2xx",worker="0"})"), "2");
   EXPECT_EQ(exposed.value(R"(claviger_answers_total{class="5xx",worker="0"})"), "5");
+}
+
+TEST(Metrics, CountsRequestsByHowLongTheyTook) {
+  using std::chrono::milliseconds;
+  WorkerMetrics metrics;
+  for (const int took : {0, 1, 2, 3, 2500, 299'999, 300'001}) metrics.add_request(milliseconds(took));
+  metrics.add_request(std::chrono::microseconds(1001));
+  const Exposed exposed(expose({{"0", &metrics}}, kProcess));
+  const auto bucket = [&](const std::string& le) {
+    return exposed.value(R"(claviger_request_duration_seconds_bucket{worker="0",le=")" + le + "\"}");
+  };
+  EXPECT_EQ(exposed.type("claviger_request_duration_seconds"), "histogram");
+  EXPECT_EQ(bucket("0.001"), "2");  // exactly a millisecond is within it
+  EXPECT_EQ(bucket("0.002"), "4");
+  EXPECT_EQ(bucket("0.005"), "5");
+  EXPECT_EQ(bucket("1"), "5");
+  EXPECT_EQ(bucket("2.5"), "6");
+  EXPECT_EQ(bucket("300"), "7");
+  EXPECT_EQ(bucket("+Inf"), "8");
+  EXPECT_EQ(exposed.value(R"(claviger_request_duration_seconds_count{worker="0"})"), "8");
+  EXPECT_DOUBLE_EQ(std::stod(exposed.value(R"(claviger_request_duration_seconds_sum{worker="0"})")),
+                   602.507001);
+}
+
+TEST(Metrics, TheStepsOfAHistogramRiseAndAreNamedAsTheyAre) {
+  std::chrono::milliseconds last{0};
+  for (const Histogram::Step& step : Histogram::kSteps) {
+    EXPECT_GT(step.up_to, last);
+    last = step.up_to;
+    EXPECT_DOUBLE_EQ(std::stod(std::string(step.le)), std::chrono::duration<double>(step.up_to).count());
+  }
+}
+
+TEST(Metrics, AClockThatStepsBackTakesNothingAway) {
+  WorkerMetrics metrics;
+  metrics.add_request(std::chrono::seconds(-1));
+  EXPECT_EQ(metrics.requests().sum().count(), 0);
+  EXPECT_EQ(metrics.requests().count(0), 1U);
+}
+
+TEST(Metrics, CountsBrokenRulesBySide) {
+  WorkerMetrics metrics;
+  metrics.add(Side::kCaller, CodecRule::kStartLine);
+  metrics.add(Side::kCaller, CodecRule::kOther);
+  metrics.add(Side::kUpstream, CodecRule::kOther);
+  metrics.add(Side::kUpstream, CodecRule::kOther);
+  const Exposed exposed(expose({{"0", &metrics}}, kProcess));
+  EXPECT_EQ(exposed.value(R"(claviger_codec_errors_total{side="caller",rule="start_line",worker="0"})"), "1");
+  EXPECT_EQ(exposed.value(R"(claviger_codec_errors_total{side="upstream",rule="start_line",worker="0"})"),
+            "0");
+  EXPECT_EQ(exposed.value(R"(claviger_codec_errors_total{side="caller",rule="other",worker="0"})"), "1");
+  EXPECT_EQ(exposed.value(R"(claviger_codec_errors_total{side="upstream",rule="other",worker="0"})"), "2");
+}
+
+TEST(Metrics, CountsHandshakesByWhatTheyWere) {
+  WorkerMetrics metrics;
+  std::uint64_t next = 0;
+  for (const Side side : {Side::kCaller, Side::kUpstream})
+    for (const bool tls13 : {false, true})
+      for (const bool resumed : {false, true})
+        for (std::uint64_t i = ++next; i > 0; --i) metrics.add(TlsHandshake{side, tls13, resumed});
+  metrics.add(Side::kUpstream, TlsFailure::kCertificate);
+  metrics.add(Side::kCaller, TlsFailure::kVersion);
+  const Exposed exposed(expose({{"0", &metrics}}, kProcess));
+  const auto done = [&](const std::string& side, const std::string& version, const std::string& resumed) {
+    return exposed.value("claviger_tls_handshakes_total{side=\"" + side + "\",version=\"" + version +
+                         "\",resumed=\"" + resumed + "\",worker=\"0\"}");
+  };
+  EXPECT_EQ(done("caller", "1.2", "no"), "1");
+  EXPECT_EQ(done("caller", "1.2", "yes"), "2");
+  EXPECT_EQ(done("caller", "1.3", "no"), "3");
+  EXPECT_EQ(done("upstream", "1.3", "yes"), "8");
+  const std::string failed = "claviger_tls_handshakes_failed_total{side=";
+  EXPECT_EQ(exposed.value(failed + R"("upstream",reason="certificate",worker="0"})"), "1");
+  EXPECT_EQ(exposed.value(failed + R"("caller",reason="version",worker="0"})"), "1");
+  EXPECT_EQ(exposed.value(failed + R"("caller",reason="certificate",worker="0"})"), "0");
+}
+
+TEST(Metrics, ShowsNanosecondsAsSeconds) {
+  WorkerMetrics metrics;
+  metrics.add(Counter::kLoopBusyNanoseconds, 1'500'000'000);
+  metrics.set(Gauge::kLoopLagNanoseconds, 250'000);
+  const Exposed exposed(expose({{"0", &metrics}}, kProcess));
+  EXPECT_DOUBLE_EQ(std::stod(exposed.value(R"(claviger_loop_busy_seconds_total{worker="0"})")), 1.5);
+  EXPECT_DOUBLE_EQ(std::stod(exposed.value(R"(claviger_loop_lag_seconds{worker="0"})")), 0.00025);
 }
 
 TEST(Metrics, TellsAboutTheProcess) {

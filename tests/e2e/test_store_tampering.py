@@ -43,8 +43,9 @@ class Setting:
         assert (kind, name) in notices, notices
         assert says in notices[kind, name], notices
         assert self.gateway.event("record_refused")["name"] in {each for _, each in notices}
-        refused = [each for each in self.gateway.events() if each["type"] == "record.refused"]
-        assert (kind, name) in {(each["kind"], each.get("name", "")) for each in refused}
+        # What is not a call's is synced by and by.
+        until(lambda: (kind, name) in {(each["kind"], each.get("name", "")) for each in self.gateway.events()
+                                       if each["type"] == "record.refused"}, "the audit log to have it")
         assert f"{kind}/{name}" in self.gateway.cli("status")
 
     def assert_only_that(self, *expected):

@@ -4,6 +4,7 @@
 import pytest
 
 from support.gateway import run
+from support.waiting import until_stable
 from support.world import fake_secret
 
 
@@ -29,12 +30,15 @@ def test_the_second_starts_when_the_first_was_killed(gateway):
 
 
 def test_init_leaves_a_gateway_that_runs_alone(gateway):
-    before = {path: path.read_bytes() for path in gateway.files() if path.name != "lock" and gateway.audit_log not in path.parents}
+    def contents():
+        return {path: path.read_bytes() for path in gateway.files() if path.name != "lock" and gateway.audit_log not in path.parents}
+
+    before = until_stable(contents)  # it has begun only just, and has something to write down
 
     done = run("init", "--config", gateway.config_file, "--data-dir", gateway.data)
 
     assert done.returncode == 1
-    assert {path: path.read_bytes() for path in before} == before
+    assert contents() == before
 
 
 def test_the_lock_is_the_directorys_and_not_the_names(gateway, tmp_path):

@@ -45,6 +45,7 @@ Result<void> admit(Context& context, AdminCall& call) {
                  "there is no management API in side-car mode: resources are the files in --resources");
   CLV_TRY_VOID(admin::check_origin(call.head->fields));
   auto admitted = admin::authenticate(context, call);
+  if (admitted.has_value()) call.caller.vouch();
   // Strangers' calls and callers' are counted apart: nobody is locked out by what others send from the same address.
   CLV_TRY_VOID(admin::take_rate(context, call, admitted.has_value() ? 1 : admin::kCostOfFailure));
   return admitted;
@@ -111,6 +112,11 @@ AdminDoor::AdminDoor(AdminServices services) : context_(std::make_unique<Context
   CLV_CHECK(context_->services.registry == nullptr || context_->services.audit);
 }
 AdminDoor::~AdminDoor() = default;
+
+void AdminDoor::use(policy::Rate rate, std::string security_contact) {
+  context_->services.rate = rate;
+  context_->services.security_contact = std::move(security_contact);
+}
 
 net::Task<void> AdminDoor::handle(http::ServerConnection& caller) {
   Context& context = *context_;

@@ -72,6 +72,9 @@ class AdminDoor final : public http::Handler {
   explicit AdminDoor(AdminServices services);
   ~AdminDoor() override;
 
+  // In place of what AdminServices said, from now on.
+  void use(policy::Rate rate, std::string security_contact);
+
   net::Task<void> handle(http::ServerConnection& caller) override;
   net::Task<void> refuse(http::ServerConnection& caller, Error error) override;
 

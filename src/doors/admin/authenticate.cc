@@ -6,6 +6,7 @@
 #include "base/parse.h"
 #include "gateway/key_check.h"
 #include "gateway/world.h"
+#include "http/cross_site.h"
 #include "identity/presented.h"
 
 namespace claviger::doors::admin {
@@ -58,10 +59,7 @@ Result<void> find_caller(Context& context, AdminCall& call) {
 }  // namespace
 
 Result<void> take_rate(Context& context, AdminCall& call, int cost) {
-  const base::IpAddress& address = call.caller.peer().address;
-  const auto* bytes = reinterpret_cast<const char*>(address.bytes.data());
-  // Of IPv6, the /64: whoever has one has all of its addresses.
-  std::uint64_t key = context.limit_keys.of(address.v6 ? 6 : 4, {bytes, address.v6 ? 8U : 4U});
+  std::uint64_t key = context.limit_keys.of(call.caller.peer().address);
   if (!call.actor.principal.empty()) key = context.limit_keys.of(key, call.actor.principal);
   for (int i = 0; i < cost; ++i) {
     const policy::LimitDecision taken = context.cells.take(key, context.services.rate, call.began);
@@ -75,13 +73,8 @@ Result<void> take_rate(Context& context, AdminCall& call, int cost) {
 Result<void> authenticate(Context& context, AdminCall& call) { return find_caller(context, call); }
 
 Result<void> check_origin(const http::Fields& fields) {
-  for (const http::Field& field : fields) {
-    if (!base::equals_ignore_case(field.name, "Sec-Fetch-Site")) continue;
-    if (field.value != "same-origin" && field.value != "none")
-      return Error(Code::kDenied, Blame::kCaller,
-                   "a page of another site sent this; nobody else calls for you");
-  }
-  return ok();
+  if (!http::is_fetched_for_another_site(fields)) return ok();
+  return Error(Code::kDenied, Blame::kCaller, "a page of another site sent this; nobody else calls for you");
 }
 
 }  // namespace claviger::doors::admin

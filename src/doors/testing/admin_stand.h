@@ -60,7 +60,7 @@ class AdminStand : public net::testing::LoopFixture {
   net::BackgroundThread background_{loop(), "clv-test"};
   net::BufferPool buffers_;
   telemetry::WorkerMetrics metrics_;
-  http::ServerLimits limits_;
+  std::shared_ptr<const http::ServerLimits> limits_ = std::make_shared<const http::ServerLimits>();
   std::unique_ptr<registry::testing::FakeRegistry> registry_;
   std::string alice_, rita_;
   std::optional<AdminDoor> door_;

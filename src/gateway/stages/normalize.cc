@@ -48,7 +48,7 @@ bool has_override(const http::Fields& fields) noexcept {
 
 }  // namespace
 
-Result<void> normalize(Call& call, Worker&) noexcept {
+Result<void> normalize(Call& call, Worker& worker) noexcept {
   const std::string_view target = call.head->target;
   if (identity::contains_api_key(target) || contains_encoded_api_key(target))
     return Error(Code::kBadRequest, Blame::kCaller,
@@ -58,7 +58,12 @@ Result<void> normalize(Call& call, Worker&) noexcept {
     return Error(Code::kBadRequest, Blame::kCaller,
                  "a field overrides the method or the path (X-HTTP-Method-Override and kin); send the "
                  "request as it is meant");
-  call.path = CLV_TRY(http::check_canonical_path(call.head->path));
+  const auto path = http::check_canonical_path(call.head->path);
+  if (!path.has_value()) {
+    worker.metrics.add(telemetry::Side::kCaller, telemetry::CodecRule::kPath);
+    return path.error();
+  }
+  call.path = *path;
   call.path_is_canonical = true;
   return ok();
 }

@@ -12,7 +12,8 @@ namespace claviger::gateway::stages {
 Result<void> limit_address(Call& call, Worker& worker) noexcept;
 // Refuses a path that is not canonical, and an API key in a URL (kBadRequest).
 Result<void> normalize(Call& call, Worker& worker) noexcept;
-// Finds out who is calling (kUnauthenticated, kBadRequest; kLimited instead of kUnauthenticated for a limited address).
+// Finds out who is calling (kUnauthenticated, kBadRequest; kLimited instead of kUnauthenticated for a limited address;
+// kDenied for a page of another site behind a browser's certificate).
 Result<void> authenticate(Call& call, Worker& worker) noexcept;
 // Finds the upstream by its mount (kNoUpstream, kBadRequest for an encoded slash it does not take).
 Result<void> resolve(Call& call, Worker& worker) noexcept;

@@ -77,7 +77,7 @@ class Caller {
   }
 
   Stand& stand_;
-  http::ServerLimits limits_;
+  std::shared_ptr<const http::ServerLimits> limits_ = std::make_shared<const http::ServerLimits>();
   Door door_;
   std::unique_ptr<net::Stream> far_;
   std::string heard_;

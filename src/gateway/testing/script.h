@@ -24,20 +24,30 @@ class Script {
   std::deque<std::vector<Turn>> connections;  // one script for each accepted connection
   std::vector<std::string> received;
   std::vector<bool> closed;
+  std::vector<net::Stream*> streams;  // of those that are not closed
+
+  // Resets a connection, now.
+  void reset(std::size_t number) {
+    streams[number]->abort_on_close();
+    streams[number]->cancel();
+  }
 
   // Takes over the listening socket. Requires: the script outlives what it gives.
   std::unique_ptr<net::Acceptor> listen(net::Loop& loop, int listening_fd) {
     return *net::Acceptor::create(loop, listening_fd, [this, &loop](int fd, const net::Endpoint&) {
       received.emplace_back();
       closed.push_back(false);
+      streams.push_back(nullptr);
       net::spawn(play(*net::make_tcp_stream(loop, fd), received.size() - 1));
     });
   }
 
  private:
   net::Task<void> play(std::unique_ptr<net::Stream> stream, std::size_t number) {
+    streams[number] = stream.get();
     co_await say(*stream, number);
     closed[number] = true;
+    streams[number] = nullptr;
   }
 
   net::Task<void> say(net::Stream& stream, std::size_t number) {

@@ -34,8 +34,9 @@ policy::UpstreamResource upstream(const std::string& name, unsigned port, base::
   resource.auth = std::move(how);
   resource.allow_plaintext = true;
   resource.allow_private_addresses.all = true;
-  resource.timeouts = {std::chrono::milliseconds(500), std::chrono::milliseconds(500),
-                       std::chrono::milliseconds(500)};
+  using std::chrono::seconds;
+  resource.timeouts.connect = resource.timeouts.tls = seconds(10);
+  resource.timeouts.first_byte = resource.timeouts.idle = seconds(10);
   return resource;
 }
 
@@ -87,8 +88,9 @@ Result<std::shared_ptr<const World>> Stand::make_world(policy::Resources resourc
   return build_world(std::move(snapshot), before, {}, *key_, secrets_, unusable);
 }
 
-Stand::Stand(unsigned upstream_port)
-    : arena_(*base::SecretArena::create({base::SecretArena::Memory::kLocked, std::size_t{4} << 20})),
+Stand::Stand(unsigned upstream_port, const Clock& clock)
+    : LoopFixture(clock),
+      arena_(*base::SecretArena::create({base::SecretArena::Memory::kLocked, std::size_t{4} << 20})),
       key_(*vault::ProcessKey::create(*arena_)),
       upstream_port_(upstream_port),
       access_writer_(*telemetry::AccessLogWriter::open("off")),
@@ -97,7 +99,6 @@ Stand::Stand(unsigned upstream_port)
       shared_{cells_,
               address_cells_,
               limit_keys_,
-              {100, std::chrono::seconds(60)},
               {net::kBufferSize, http::kMaxFields, net::kBufferSize},
               std::chrono::seconds(5),
               &quota_cells_,
@@ -114,6 +115,7 @@ Stand::Stand(unsigned upstream_port)
   worker_.reset(new Worker{loop(), *resolver_, buffers_, metrics_, *access_log_, &lane_, FailureLog(log_),
                            *key_->make_opener(), crypto::Sha256(), RequestIds(), SecretScratchPool(*arena_),
                            UpstreamPools(loop(), *resolver_, buffers_, metrics_, PoolLimits()), shared_});
+  worker_->settings.unauthenticated = {100, std::chrono::seconds(60)};
   adopt(world_);
 }
 
@@ -138,7 +140,8 @@ Call Stand::call(std::string text) {
 std::string Stand::outgoing(const Call& call) {
   std::string room(SecretScratchPool::kSize, '\0');
   http::HeadWriter out(room);
-  CLV_CHECK(write_outgoing_head(call, worker_->opener, out).has_value());
+  CLV_CHECK(write_outgoing_head(call, call.upstream->resource->base_url.authority, worker_->opener, out)
+                .has_value());
   return std::string(out.text());
 }
 

@@ -23,7 +23,8 @@ class Stand : public net::testing::LoopFixture {
  public:
   static constexpr std::string_view kSecret = "fake-credential-of-the-test-upstream";
 
-  explicit Stand(unsigned upstream_port = 1);
+  // Upstreams have ten seconds for everything. Requires: the clock outlives it.
+  explicit Stand(unsigned upstream_port = 1, const Clock& clock = real_clock());
   ~Stand();
 
   Worker& worker() noexcept { return *worker_; }

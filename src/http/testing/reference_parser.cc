@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 
-#include <cctype>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,63 +10,9 @@
 namespace claviger::http::testing {
 namespace {
 
+using namespace grammar;
+
 using Lines = std::vector<std::string>;
-
-bool contains_only(const std::string& text, const std::string& allowed) {
-  return text.find_first_not_of(allowed) == std::string::npos;
-}
-
-const std::string kDigits = "0123456789";
-const std::string kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-const std::string kTchars = "!#$%&'*+-.^_`|~" + kDigits + kLetters;
-
-bool is_token(const std::string& text) { return !text.empty() && contains_only(text, kTchars); }
-
-// field-vchar / SP / HTAB, obs-text included.
-bool is_field_text(const std::string& text) {
-  for (const char c : text) {
-    const int octet = static_cast<unsigned char>(c);
-    const bool fine = octet == '\t' || octet == ' ' || (octet >= 0x21 && octet <= 0x7E) || octet >= 0x80;
-    if (!fine) return false;
-  }
-  return true;
-}
-
-std::string trim(const std::string& text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string::npos) return "";
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-std::string lower(const std::string& text) {
-  std::string result;
-  for (const char c : text) {
-    result += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  }
-  return result;
-}
-
-std::vector<std::string> split(const std::string& text, const std::string& separator) {
-  std::vector<std::string> parts;
-  std::size_t start = 0;
-  while (true) {
-    const std::size_t found = text.find(separator, start);
-    if (found == std::string::npos) break;
-    parts.push_back(text.substr(start, found - start));
-    start = found + separator.size();
-  }
-  parts.push_back(text.substr(start));
-  return parts;
-}
-
-// Content-Length = 1*DIGIT, here without leading zeros and at most 2^63-1.
-std::optional<std::uint64_t> read_length(const std::string& text) {
-  if (text.empty() || !contains_only(text, kDigits)) return std::nullopt;
-  if (text.size() > 1 && text[0] == '0') return std::nullopt;
-  const std::string most = "9223372036854775807";
-  if (text.size() > most.size() || (text.size() == most.size() && text > most)) return std::nullopt;
-  return std::stoull(text);
-}
 
 bool is_host(const std::string& text) {
   std::string host = text;
@@ -124,54 +69,22 @@ bool read_request_line(const std::string& line, const HeadLimits& limits, PlainR
   return true;
 }
 
-bool read_field_line(const std::string& line, PlainRequest& out) {
-  const std::size_t colon = line.find(':');
-  if (colon == std::string::npos) return false;
-  if (!is_token(line.substr(0, colon)) || !is_field_text(line.substr(colon + 1))) return false;
-  out.fields.emplace_back(line.substr(0, colon), trim(line.substr(colon + 1)));
-  return true;
-}
-
-std::vector<std::string> values_of(const PlainRequest& request, const std::string& name) {
-  std::vector<std::string> values;
-  for (const auto& [field_name, value] : request.fields) {
-    if (lower(field_name) == name) values.push_back(value);
-  }
-  return values;
-}
-
 bool read_connection(PlainRequest& out) {
-  bool close = false;
-  bool keep_alive = false;
-  for (const std::string& value : values_of(out, "connection")) {
-    for (const std::string& element : split(value, ",")) {
-      const std::string option = lower(trim(element));
-      if (option.empty()) continue;
-      if (!is_token(option)) return false;
-      if (option == "content-length" || option == "transfer-encoding" || option == "host") return false;
-      close = close || option == "close";
-      keep_alive = keep_alive || option == "keep-alive";
-    }
-  }
-  out.keep_alive = !close && (out.minor == 1 || keep_alive);
+  const ConnectionOptions said = grammar::read_connection(out.fields);
+  if (!said.tokens || said.names_framing) return false;
+  out.keep_alive = !said.close && (out.minor == 1 || said.keep_alive);
   return true;
 }
 
 bool read_framing(PlainRequest& out) {
-  const std::vector<std::string> lengths = values_of(out, "content-length");
-  const std::vector<std::string> codings = values_of(out, "transfer-encoding");
-  if (lengths.size() + codings.size() > 1) return false;
-  if (!lengths.empty()) {
-    const std::optional<std::uint64_t> length = read_length(lengths[0]);
-    if (!length) return false;
+  const std::optional<SaidFraming> said = grammar::read_framing(out.fields, out.minor);
+  if (!said) return false;
+  if (said->length) {
     out.framing = Framing::kLength;
-    out.content_length = *length;
+    out.content_length = *said->length;
   }
-  if (!codings.empty()) {
-    if (lower(codings[0]) != "chunked" || out.minor == 0) return false;
-    out.framing = Framing::kChunked;
-  }
-  for (const std::string& expectation : values_of(out, "expect")) {
+  if (said->chunked) out.framing = Framing::kChunked;
+  for (const std::string& expectation : values_of(out.fields, "expect")) {
     if (lower(expectation) != "100-continue") return false;
     const bool has_body = out.framing == Framing::kChunked || out.content_length > 0;
     out.expects_continue = has_body && out.minor == 1;
@@ -180,7 +93,7 @@ bool read_framing(PlainRequest& out) {
 }
 
 bool read_host(const std::string& authority, PlainRequest& out) {
-  const std::vector<std::string> hosts = values_of(out, "host");
+  const std::vector<std::string> hosts = values_of(out.fields, "host");
   if (hosts.size() > 1) return false;
   if (hosts.empty()) return out.minor == 0 && authority.empty();
   if (!is_host(hosts[0])) return false;
@@ -193,9 +106,42 @@ bool read_head(const Lines& lines, const HeadLimits& limits, PlainRequest& out) 
   if (!read_request_line(lines[0], limits, out, authority)) return false;
   if (lines.size() - 1 > limits.fields) return false;
   for (std::size_t i = 1; i < lines.size(); ++i) {
-    if (!read_field_line(lines[i], out)) return false;
+    if (!read_field_line(lines[i], out.fields)) return false;
   }
   return read_framing(out) && read_connection(out) && read_host(authority, out);
+}
+
+// quoted-string = DQUOTE *( qdtext / quoted-pair ) DQUOTE
+bool is_quoted_string(const std::string& text) {
+  if (text.size() < 2 || text.front() != '"' || text.back() != '"' || !is_field_text(text)) return false;
+  std::string inner = text.substr(1, text.size() - 2);
+  for (std::size_t at = inner.find('\\'); at != std::string::npos; at = inner.find('\\')) {
+    if (at + 1 == inner.size()) return false;
+    inner.erase(at, 2);
+  }
+  return inner.find('"') == std::string::npos;
+}
+
+// [ BWS "=" BWS chunk-ext-val ] behind a name, or nothing
+bool is_extension(const std::string& text, bool is_last) {
+  const std::size_t equals = text.find('=');
+  // White space may stand before a ';' and before a '=', not at the end of the line.
+  const std::string tail = equals == std::string::npos ? text : text.substr(equals + 1);
+  if (is_last && tail != "" && (tail.back() == ' ' || tail.back() == '\t')) return false;
+  if (!is_token(trim(text.substr(0, equals)))) return false;
+  if (equals == std::string::npos) return true;
+  const std::string value = trim(tail);
+  return is_token(value) || is_quoted_string(value);
+}
+
+// chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] ), `text` being all behind the first ';'.
+// Some ';' stand within quotes: where a part does not end well, it may end at a later one.
+bool are_extensions(const std::string& text) {
+  if (is_extension(text, true)) return true;
+  for (std::size_t at = text.find(';'); at != std::string::npos; at = text.find(';', at + 1)) {
+    if (is_extension(text.substr(0, at), false) && are_extensions(text.substr(at + 1))) return true;
+  }
+  return false;
 }
 
 }  // namespace
@@ -230,7 +176,7 @@ ReferenceBody reference_chunked_body(const std::string& input) {
       return refused;
     if (semicolon != std::string::npos) {
       const std::string extension = line.substr(semicolon + 1);
-      if (extension.size() > 256 || !is_field_text(extension)) return refused;
+      if (extension.size() > 256 || !is_field_text(extension) || !are_extensions(extension)) return refused;
     }
     at = line_end + 2;
     const std::size_t size = std::stoull(digits, nullptr, 16);
@@ -249,8 +195,8 @@ ReferenceBody reference_chunked_body(const std::string& input) {
     const std::string line = input.substr(at, line_end - at);
     at = line_end + 2;
     if (line.empty()) break;
-    PlainRequest ignored;
-    if (!read_field_line(line, ignored) || at - trailers > 8192) return refused;
+    PlainFields dropped;
+    if (!read_field_line(line, dropped) || at - trailers > 8192) return refused;
   }
   result.verdict = Verdict::kAccepted;
   result.size = at;

@@ -7,10 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <utility>
-#include <vector>
 
 #include "http/parser.h"
+#include "http/testing/reference_grammar.h"
 
 namespace claviger::http::testing {
 
@@ -29,7 +28,7 @@ struct PlainRequest {
   std::uint64_t content_length = 0;
   bool keep_alive = true;
   bool expects_continue = false;
-  std::vector<std::pair<std::string, std::string>> fields;
+  grammar::PlainFields fields;
   std::string body;
   friend bool operator==(const PlainRequest&, const PlainRequest&) = default;
 };
@@ -47,5 +46,27 @@ struct ReferenceBody {
   std::string data;
 };
 ReferenceBody reference_chunked_body(const std::string& input);
+
+// An answer that owns its text.
+struct PlainAnswer {
+  unsigned status = 0;
+  std::string reason;
+  int minor = 1;
+  Framing framing = Framing::kNone;
+  bool has_content_length = false;
+  std::uint64_t content_length = 0;
+  bool keep_alive = true;
+  grammar::PlainFields fields;
+  std::string body;
+  friend bool operator==(const PlainAnswer&, const PlainAnswer&) = default;
+};
+
+struct ReferenceAnswerHead {
+  Verdict verdict = Verdict::kIncomplete;
+  std::size_t size = 0;  // bytes of the head, when accepted
+  PlainAnswer answer;
+};
+ReferenceAnswerHead reference_answer_head(const std::string& input, const HeadLimits& limits,
+                                          const std::string& request_method);
 
 }  // namespace claviger::http::testing

@@ -3,10 +3,64 @@
 
 #include <algorithm>
 
-#include "http/body.h"
-
 namespace claviger::http::testing {
 namespace {
+
+std::string describe(const RequestReading& reading) {
+  static constexpr std::string_view kVerdicts[] = {"accepted", "refused", "incomplete"};
+  std::string text(kVerdicts[static_cast<std::size_t>(reading.verdict)]);
+  text += " after " + std::to_string(reading.requests.size()) + " requests, " +
+          std::to_string(reading.consumed) + " bytes";
+  if (!reading.why.empty()) text += " (" + reading.why + ")";
+  return text;
+}
+
+Result<Verdict> read_request(Arrivals& arrivals, const HeadLimits& limits, PlainRequest& out) {
+  RequestHead head;
+  const std::string_view text = CLV_TRY(arrivals.take_head(limits, Blame::kCaller));
+  if (text.empty()) return Verdict::kIncomplete;
+  CLV_TRY_VOID(parse_request_head(text, limits, head));
+  out = plain(head);
+  BodyReader body(head.framing, head.content_length, Blame::kCaller);
+  return arrivals.take_body(body, out.body);
+}
+
+// What can end a head or a body that has begun: whatever the parser refused early, none of these saves.
+bool could_become_whole(const std::string& input, const HeadLimits& limits, std::size_t requests) {
+  for (const char* const end :
+       {"\n", "\r\n", "\n\r\n", "\r\n\r\n", "\r\n0\r\n\r\n", "0\r\n\r\n", "1\r\nx\r\n0\r\n\r\n",
+        " / HTTP/1.1\r\nHost: h\r\n\r\n", "/ HTTP/1.1\r\nHost: h\r\n\r\n", "1.1\r\nHost: h\r\n\r\n",
+        "\r\nHost: h\r\n\r\n", ": h\r\n\r\n", "xxxxxxxxxx"}) {
+    if (read_requests_with_reference(input + end, limits).requests.size() > requests) return true;
+  }
+  return false;
+}
+
+std::string find_difference_from_reference(const std::string& input, const HeadLimits& limits,
+                                           const RequestReading& seen) {
+  const RequestReading expected = read_requests_with_reference(input, limits);
+  const std::string both = "reference: " + describe(expected) + "; parser: " + describe(seen);
+  const bool early = expected.verdict == Verdict::kIncomplete && seen.verdict == Verdict::kRefused;
+  if (!early && expected.verdict != seen.verdict) return both;
+  if (expected.requests.size() != seen.requests.size() || expected.consumed != seen.consumed) return both;
+  for (std::size_t i = 0; i < expected.requests.size(); ++i) {
+    if (expected.requests[i] != seen.requests[i])
+      return "request " + std::to_string(i) + " reads differently";
+  }
+  if (early && could_become_whole(input, limits, expected.requests.size())) {
+    return "refused too early; " + both;
+  }
+  return "";
+}
+
+std::string find_difference_from_itself(const RequestReading& whole, const RequestReading& pieces,
+                                        const std::string& how) {
+  const bool same = whole.verdict == pieces.verdict && whole.why == pieces.why && whole.code == pieces.code &&
+                    whole.consumed == pieces.consumed && whole.requests == pieces.requests;
+  return same ? "" : "at once: " + describe(whole) + "; " + how + ": " + describe(pieces);
+}
+
+}  // namespace
 
 PlainRequest plain(const RequestHead& head) {
   PlainRequest out{std::string(head.method_text),
@@ -26,133 +80,72 @@ PlainRequest plain(const RequestHead& head) {
   return out;
 }
 
-// A connection whose bytes come in pieces, each in memory of exactly its size: a sanitizer sees a parser
-// that looks past it.
-class PieceReader {
- public:
-  PieceReader(std::string_view input, const HeadLimits& limits, std::size_t piece)
-      : input_(input), limits_(limits), piece_(piece) {}
-
-  StreamReading run() {
-    StreamReading reading;
-    while (at_ < input_.size() && reading.verdict == Verdict::kAccepted) {
-      PlainRequest request;
-      const auto head = read_head(request);
-      if (head.has_value() && *head == Verdict::kAccepted) {
-        const auto body = read_body(request);
-        settle(body, reading);
-      } else {
-        settle(head, reading);
-      }
-      if (reading.verdict == Verdict::kAccepted) reading.requests.push_back(std::move(request));
-    }
-    return reading;
-  }
-
- private:
-  static void settle(const Result<Verdict>& step, StreamReading& reading) {
+RequestReading read_requests(std::string_view input, const HeadLimits& limits, const Cuts& cuts) {
+  Arrivals arrivals(input, cuts);
+  RequestReading reading;
+  while (!arrivals.is_over()) {
+    PlainRequest request;
+    const auto step = read_request(arrivals, limits, request);
     reading.verdict = step.has_value() ? *step : Verdict::kRefused;
-    if (!step.has_value()) reading.why = step.error().what();
-  }
-
-  Result<Verdict> read_head(PlainRequest& request) {
-    HeadScanner scanner;
-    for (std::size_t size = piece_;; size += piece_) {
-      const std::string_view seen = input_.substr(at_, size);
-      const std::vector<char> exact(seen.begin(), seen.end());
-      const std::size_t head_size =
-          CLV_TRY(scanner.scan({exact.data(), exact.size()}, limits_, Blame::kCaller));
-      if (head_size > 0) {
-        const std::vector<char> head(exact.begin(), exact.begin() + static_cast<std::ptrdiff_t>(head_size));
-        CLV_TRY_VOID(parse_request_head({head.data(), head.size()}, limits_, head_));
-        request = plain(head_);
-        at_ += head_size;
-        return Verdict::kAccepted;
-      }
-      if (seen.size() == input_.size() - at_) return Verdict::kIncomplete;
+    if (!step.has_value()) {
+      reading.why = step.error().what();
+      reading.code = step.error().code();
     }
+    if (reading.verdict != Verdict::kAccepted) break;
+    reading.requests.push_back(std::move(request));
+    reading.consumed = arrivals.consumed();
   }
-
-  Result<Verdict> read_body(PlainRequest& request) {
-    BodyReader body(head_.framing, head_.content_length, Blame::kCaller);
-    while (!body.is_done()) {
-      const std::string_view seen = input_.substr(at_, piece_);
-      if (seen.empty()) return Verdict::kIncomplete;
-      const std::vector<char> exact(seen.begin(), seen.end());
-      const BodyReader::Step step = CLV_TRY(body.next({exact.data(), exact.size()}));
-      request.body += step.data;
-      at_ += step.consumed;
-    }
-    return Verdict::kAccepted;
-  }
-
-  std::string_view input_;
-  HeadLimits limits_;
-  std::size_t piece_;
-  std::size_t at_ = 0;
-  RequestHead head_;
-};
-
-std::string describe(const StreamReading& reading) {
-  static constexpr std::string_view kVerdicts[] = {"accepted", "refused", "incomplete"};
-  std::string text(kVerdicts[static_cast<std::size_t>(reading.verdict)]);
-  text += " after " + std::to_string(reading.requests.size()) + " requests";
-  if (!reading.why.empty()) text += " (" + reading.why + ")";
-  return text;
+  return reading;
 }
 
-}  // namespace
-
-StreamReading read_stream(std::string_view input, const HeadLimits& limits, std::size_t piece) {
-  return PieceReader(input, limits, piece).run();
-}
-
-StreamReading read_stream_with_reference(const std::string& input, const HeadLimits& limits) {
-  StreamReading reading;
-  std::string rest = input;
-  while (!rest.empty()) {
+RequestReading read_requests_with_reference(const std::string& input, const HeadLimits& limits) {
+  RequestReading reading;
+  while (reading.consumed < input.size()) {
+    const std::string rest = input.substr(reading.consumed);
     ReferenceHead head = reference_request_head(rest, limits);
     reading.verdict = head.verdict;
     if (head.verdict != Verdict::kAccepted) return reading;
-    rest = rest.substr(head.size);
+    std::size_t size = head.size;
     if (head.request.framing == Framing::kLength) {
-      if (rest.size() < head.request.content_length) {
+      if (rest.size() - size < head.request.content_length) {
         reading.verdict = Verdict::kIncomplete;
         return reading;
       }
-      head.request.body = rest.substr(0, head.request.content_length);
-      rest = rest.substr(head.request.content_length);
+      head.request.body = rest.substr(size, head.request.content_length);
+      size += head.request.content_length;
     }
     if (head.request.framing == Framing::kChunked) {
-      ReferenceBody body = reference_chunked_body(rest);
+      ReferenceBody body = reference_chunked_body(rest.substr(size));
       reading.verdict = body.verdict;
       if (body.verdict != Verdict::kAccepted) return reading;
       head.request.body = body.data;
-      rest = rest.substr(body.size);
+      size += body.size;
     }
     reading.requests.push_back(std::move(head.request));
+    reading.consumed += size;
   }
   return reading;
 }
 
 std::string find_difference(std::string_view input, const HeadLimits& limits) {
-  const StreamReading expected = read_stream_with_reference(std::string(input), limits);
-  const StreamReading whole = read_stream(input, limits, std::max<std::size_t>(input.size(), 1));
+  const RequestReading whole = read_requests(input, limits);
   // Byte by byte; more at a time for long inputs, since each arrival looks at a copy of all there is.
-  const StreamReading pieces = read_stream(input, limits, 1 + input.size() / 1024);
-  if (whole.verdict != pieces.verdict || whole.why != pieces.why || whole.requests != pieces.requests) {
-    return "at once: " + describe(whole) + "; in pieces: " + describe(pieces);
+  const RequestReading bytes = read_requests(input, limits, cut_every(input.size(), 1 + input.size() / 1024));
+  std::string difference = find_difference_from_itself(whole, bytes, "byte by byte");
+  for (std::uint32_t seed = 0; seed < 4 && difference.empty(); ++seed) {
+    const Cuts cuts = cut_somewhere(input.size(), seed + static_cast<std::uint32_t>(input.size()));
+    difference = find_difference_from_itself(whole, read_requests(input, limits, cuts), "in pieces");
   }
-  const bool early = expected.verdict == Verdict::kIncomplete && whole.verdict == Verdict::kRefused;
-  if (!early && expected.verdict != whole.verdict) {
-    return "reference: " + describe(expected) + "; parser: " + describe(whole);
-  }
-  for (std::size_t i = 0; i < std::min(expected.requests.size(), whole.requests.size()); ++i) {
-    if (expected.requests[i] != whole.requests[i])
-      return "request " + std::to_string(i) + " reads differently";
-  }
-  if (expected.requests.size() != whole.requests.size()) {
-    return "reference: " + describe(expected) + "; parser: " + describe(whole);
+  if (!difference.empty()) return difference;
+  return find_difference_from_reference(std::string(input), limits, whole);
+}
+
+std::string find_difference_when_split(std::string_view input, const HeadLimits& limits) {
+  const RequestReading whole = read_requests(input, limits);
+  for (std::size_t at = 1; at < input.size(); ++at) {
+    std::string difference = find_difference_from_itself(whole, read_requests(input, limits, Cuts{at}),
+                                                         "split at " + std::to_string(at));
+    if (!difference.empty()) return difference;
   }
   return "";
 }

@@ -19,7 +19,7 @@ BINARY = Path(os.environ.get("CLAVIGER_BIN", REPOSITORY / "build/release/clavige
 
 
 # A sanitizer maps terabytes and keeps what was freed: what is measured of memory would be its own.
-IS_SANITIZED = BINARY.exists() and b"__asan_init" in BINARY.read_bytes()
+IS_SANITIZED = BINARY.exists() and any(name in BINARY.read_bytes() for name in (b"__asan_init", b"__tsan_init"))
 
 
 class Lines:
@@ -97,6 +97,13 @@ def merged(base, over):
     return out
 
 
+def replace_file(path, text):
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text)
+    part.chmod(0o600)
+    part.rename(path)
+
+
 class Gateway:
     def __init__(self, directory, resources, config=None, env=None, tls=False, arguments=()):
         self.directory = Path(directory)
@@ -119,6 +126,7 @@ class Gateway:
         self.env = dict(os.environ, **(env or {}))
         self.arguments = list(arguments)
         self.tls = tls
+        self.trusted = None  # another CA than the one that it makes
         self.wrapper = []  # what starts the binary, if not we
         self.process = None
         self.addresses = {}
@@ -128,10 +136,11 @@ class Gateway:
     def write_resources(self, resources, name="all.yaml"):
         """Replaces a resource file in one step, as an operator's tool would."""
         text = resources if isinstance(resources, str) else yaml.dump(resources)
-        part = self.resources / f".{name}.part"
-        part.write_text(text)
-        part.chmod(0o600)
-        part.rename(self.resources / name)
+        replace_file(self.resources / name, text)
+
+    def write_config(self, changes=None, text=None):
+        """Replaces the configuration file: what it started with and `changes`, or just `text`."""
+        replace_file(self.config_file, text or yaml.one_document(merged(self.config, changes or {})))
 
     def write_secret(self, name, value, mode=0o600):
         path = self.directory / name
@@ -213,7 +222,7 @@ class Gateway:
 
     @property
     def ca(self):
-        return self.data / "ca.pem" if self.tls else None
+        return (self.trusted or self.data / "ca.pem") if self.tls else None
 
     def connect(self, listener="gateway", **how):
         host = self.addresses[listener][0]
@@ -241,21 +250,32 @@ class Gateway:
 
     # -- what it says of itself
 
-    def metrics(self):
+    def exposition(self):
         with self.connect("admin") as client:
             answer = client.call("GET", "/metrics")
         assert answer.status == 200, answer
+        return answer.text
+
+    @staticmethod
+    def samples_in(text):
         samples = collections.OrderedDict()
-        for line in answer.text.splitlines():
+        for line in text.splitlines():
             match = re.fullmatch(r'(\w+)(?:\{(.*)\})? (\S+)', line)
             if match and not line.startswith("#"):
                 labels = dict(re.findall(r'(\w+)="([^"]*)"', match[2] or ""))
                 samples[(match[1], frozenset(labels.items()))] = float(match[3])
         return samples
 
+    def metrics(self):
+        return self.samples_in(self.exposition())
+
     def metric(self, name, **labels):
-        """The sum of all samples of that name that carry these labels."""
-        return sum(value for (known, has), value in self.metrics().items()
+        """The sum of all samples of that name that carry these labels: there may be none yet, but not of a name that is nowhere."""
+        text = self.exposition()
+        families = re.findall(r"^# TYPE (\w+) ", text, re.M)
+        if name not in families and re.sub(r"_(sum|count|bucket)$", "", name) not in families:
+            raise LookupError(f"no metric is called {name}")
+        return sum(value for (known, has), value in self.samples_in(text).items()
                    if known == name and set(labels.items()) <= has)
 
     def status_kib(self, field):

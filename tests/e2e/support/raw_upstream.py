@@ -135,7 +135,7 @@ def hang_up(sock):
 
 
 class RawUpstream:
-    def __init__(self, identity=None, host="127.0.0.1", receive_buffer=None, first_words=None):
+    def __init__(self, identity=None, host="127.0.0.1", receive_buffer=None, first_words=None, port=0):
         self.identity = identity
         self.host = host
         self.first_words = first_words  # said at once, whatever the other side speaks; then the end
@@ -153,7 +153,7 @@ class RawUpstream:
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if receive_buffer:
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.listener.bind((host, 0))
+        self.listener.bind((host, port))
         self.listener.listen(512)
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()

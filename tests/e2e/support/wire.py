@@ -77,9 +77,11 @@ def chunked(body, sizes=(1, 10, 1000)):
 
 
 class Client:
-    """One connection. `tls` is the path of the CA to trust, or None for plain."""
+    """One connection. `tls` is the path of the CA to trust, or None for plain; `context` an SSLContext in its stead, and
+    `session` one of an earlier connection of that context."""
 
-    def __init__(self, address, tls=None, server_name="localhost", receive_buffer=None, timeout=PATIENCE):
+    def __init__(self, address, tls=None, server_name="localhost", receive_buffer=None, timeout=PATIENCE, context=None,
+                 session=None):
         self.sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
         if receive_buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -88,9 +90,9 @@ class Client:
             self.sock.connect(address)
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if tls:
-                context = ssl.create_default_context(cafile=str(tls))
-                self.sock = context.wrap_socket(self.sock, server_hostname=server_name,
-                                                suppress_ragged_eofs=False)
+                context = context or ssl.create_default_context(cafile=str(tls))
+                self.sock = context.wrap_socket(self.sock, server_hostname=server_name, suppress_ragged_eofs=False,
+                                                session=session)
         except BaseException:
             self.sock.close()
             raise
