@@ -140,11 +140,9 @@ def test_calls_are_shed_when_descriptors_run_short_and_management_has_some_left(
     low = gateway.event("file_limit_low")
     assert low["limit"] == 200 and "no more than 84 connections are taken" in low["detail"]
     with known_callers(gateway, key, 80) as callers:
-        thinking = 0
-        while not sheds(gateway):
-            thinking += 1
-            callers[-thinking].send(wire.head("GET", "/raw/thinks", [wire.bearer(key)]))
-            assert thinking < 80
+        for caller in callers[1:]:
+            caller.send(wire.head("GET", "/raw/thinks", [wire.bearer(key)]))
+        until(lambda: sheds(gateway), "descriptors to run short")
         event = gateway.event("shedding_began")
         assert event["reason"] == "descriptors" and event["descriptors"] > event["descriptors_limit"]
 
