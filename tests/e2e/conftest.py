@@ -7,6 +7,7 @@ import pytest
 
 from support.certs import Authority
 from support.gateway import BINARY, Gateway
+from support.keys import make_api_key
 from support.managed import ManagedGateway
 from support.memory import Scanner
 from support.nginx import Nginx
@@ -53,6 +54,11 @@ def world(tmp_path_factory, nginx, authority, identity):
 
 
 @pytest.fixture
+def key():
+    return make_api_key()
+
+
+@pytest.fixture
 def make_gateway(tmp_path):
     """Starts gateways that end with the test."""
     made, numbers = [], itertools.count()
@@ -95,3 +101,8 @@ def make_upstream():
     yield make
     for upstream in made:
         upstream.stop()
+
+
+@pytest.fixture
+def upstream(make_upstream):
+    return make_upstream()

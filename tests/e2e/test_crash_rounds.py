@@ -264,11 +264,6 @@ def rounds_of(gateway, upstream, seed, rounds):
 
 
 @pytest.fixture
-def upstream(make_upstream):
-    return make_upstream()
-
-
-@pytest.fixture
 def seed():
     made = int(os.environ.get("CLAVIGER_CRASH_SEED", random.randrange(1 << 32)))
     print(f"CLAVIGER_CRASH_SEED={made}")

@@ -56,11 +56,6 @@ def small_disk(tmp_path):
 
 
 @pytest.fixture
-def upstream(make_upstream):
-    return make_upstream()
-
-
-@pytest.fixture
 def make_small(small_disk, make_managed, upstream, tmp_path):
     """A gateway of which one directory is on a small disk. Torn down before the disk is."""
     made = []

@@ -16,16 +16,6 @@ ENV = {"E2E_SECRET": "fake-limit-secret-0123456789"}
 
 
 @pytest.fixture
-def key():
-    return make_api_key()
-
-
-@pytest.fixture
-def upstream(make_upstream):
-    return make_upstream()
-
-
-@pytest.fixture
 def limited(make_gateway, upstream, key):
     def make(workers=1, **limits):
         return make_gateway(yaml.simple("raw", upstream.url(), key), env=ENV,

@@ -18,11 +18,6 @@ SECRET = fake_secret("main-job")
 
 
 @pytest.fixture
-def upstream(make_upstream):
-    return make_upstream()
-
-
-@pytest.fixture
 def gateway(make_managed):
     return make_managed()
 

@@ -10,23 +10,12 @@ import pytest
 from support import resources as yaml
 from support import wire
 from support.gateway import REPOSITORY
-from support.keys import make_api_key
 from support.raw_upstream import LEAVE, says
 from support.waiting import until
 
 ENV = {"E2E_SECRET": "fake-metrics-secret-0123456789"}
 
 SERIES = re.compile(r'([a-z_]+)(?:\{((?:[a-z_]+="(?:[^"\\]|\\.)*",?)*)\})? ([-+.0-9e]+)')
-
-
-@pytest.fixture
-def key():
-    return make_api_key()
-
-
-@pytest.fixture
-def upstream(make_upstream):
-    return make_upstream()
 
 
 @pytest.fixture

@@ -9,21 +9,10 @@ import pytest
 
 from support import resources as yaml
 from support import wire
-from support.keys import make_api_key
 from support.raw_upstream import STAY
 from support.waiting import PATIENCE, until
 
 ENV = {"E2E_SECRET": "fake-overload-secret-0123456789"}
-
-
-@pytest.fixture
-def key():
-    return make_api_key()
-
-
-@pytest.fixture
-def upstream(make_upstream):
-    return make_upstream()
 
 
 @pytest.fixture

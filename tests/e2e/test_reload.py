@@ -16,16 +16,6 @@ ENV = {"E2E_SECRET": "fake-reload-secret-0123456789"}
 
 
 @pytest.fixture
-def key():
-    return make_api_key()
-
-
-@pytest.fixture
-def upstream(make_upstream):
-    return make_upstream()
-
-
-@pytest.fixture
 def resources(upstream, key):
     return yaml.simple("raw", upstream.url(), key)
 

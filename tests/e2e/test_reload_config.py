@@ -25,16 +25,6 @@ ENV = {"E2E_SECRET": "fake-reload-config-secret-0123456789"}
 
 
 @pytest.fixture
-def key():
-    return make_api_key()
-
-
-@pytest.fixture
-def upstream(make_upstream):
-    return make_upstream()
-
-
-@pytest.fixture
 def gateway(make_gateway, upstream, key):
     return make_gateway(yaml.simple("raw", upstream.url(), key), env=ENV, config={"gateway": {"workers": 2}})
 

@@ -10,21 +10,10 @@ import pytest
 from support import resources as yaml
 from support import wire
 from support.gateway import BINARY, IS_SANITIZED, Gateway
-from support.keys import make_api_key
 from support.raw_upstream import LEAVE, STAY, chunk
 from support.waiting import until, until_stable
 
 ENV = {"E2E_SECRET": "fake-resilience-secret-0123456789"}
-
-
-@pytest.fixture
-def key():
-    return make_api_key()
-
-
-@pytest.fixture
-def upstream(make_upstream):
-    return make_upstream()
 
 
 @pytest.fixture

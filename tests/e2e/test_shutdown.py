@@ -9,14 +9,8 @@ import pytest
 
 from support import resources as yaml
 from support import wire
-from support.keys import make_api_key
 from support.raw_upstream import LEAVE, STAY, chunk
 from support.waiting import PATIENCE, until
-
-
-@pytest.fixture
-def key():
-    return make_api_key()
 
 
 @pytest.fixture

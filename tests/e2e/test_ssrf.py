@@ -4,15 +4,9 @@
 import pytest
 
 from support import resources as yaml
-from support.keys import make_api_key
 from support.waiting import until
 
 ENV = {"E2E_SECRET": "fake-ssrf-secret-0123456789"}
-
-
-@pytest.fixture
-def key():
-    return make_api_key()
 
 
 @pytest.fixture

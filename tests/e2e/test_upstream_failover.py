@@ -14,7 +14,6 @@ import pytest
 
 from support import resources as yaml
 from support import wire
-from support.keys import make_api_key
 from support.managed import managed_resources
 from support.nginx import free_ports
 from support.raw_upstream import LEAVE, STAY, RawUpstream, chunk
@@ -34,11 +33,6 @@ def several(urls, **more):
 
 def refused(answer):
     return answer.status, answer.problem_code
-
-
-@pytest.fixture
-def key():
-    return make_api_key()
 
 
 @pytest.fixture
