@@ -5,14 +5,17 @@ A later peer is one more class with start() and a line in GATEWAYS.
 """
 
 import http.client
+import json
 import os
 import socket
 import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .processes import BenchError, Processes, free_port, tail, tool, wait_for_port
 from .setting import CREDENTIAL, PATH, Setting
@@ -230,6 +233,7 @@ class Haproxy(Gateway):
 class Claviger(Gateway):
     name = "claviger"
     binary = Path("build/release/claviger")
+    durability = "group"
 
     @classmethod
     def version(cls) -> str:
@@ -257,7 +261,7 @@ class Claviger(Gateway):
 gateway: {{ listen: "127.0.0.1:{self.port}", tls: {tls}, workers: {self.shape.workers} }}
 admin: {{ listen: "127.0.0.1:{free_port()}", tls: off }}
 limits: {{ connections: {self.shape.connections}, requests_per_connection: 1000000000 }}
-audit: {{ durability: group }}
+audit: {{ durability: {self.durability} }}
 log: {{ level: info, access: off }}
 """)
         self._launch(processes, [str(self.binary), "serve", "--resources", str(resources), "--config", str(config)])
@@ -266,11 +270,14 @@ log: {{ level: info, access: off }}
         """Besides: the calls of the check must be in the audit log soon after."""
         super().check()
         deadline = time.monotonic() + 2
-        call = f'"path":"/api{PATH}","status":200'
-        while not any(call in segment.read_text() for segment in self.directory.glob("data/audit/*.jsonl")):
+        while not any(map(_is_relayed_call, self._audit_events())):
             if time.monotonic() > deadline:
                 raise BenchError(f"{self.name}: a call is not in the audit log\n{tail(self.log)}")
             time.sleep(0.05)
+
+    def _audit_events(self) -> Iterator[dict[str, Any]]:
+        for segment in sorted(self.directory.glob("data/audit/*.jsonl")):
+            yield from (json.loads(line) for line in segment.read_text().splitlines(keepends=True) if line.endswith("\n"))
 
     def _resources(self, secret: Path) -> str:
         port = self.upstream.port(self.tls)
@@ -302,6 +309,17 @@ rate: 1000000/s
 """
 
 
+def _is_relayed_call(event: dict[str, Any]) -> bool:
+    return (event["type"], event.get("path"), event.get("status")) == ("call.finished", "/api" + PATH, 200)
+
+
+class ClavigerStrict(Claviger):
+    """A call goes upstream when it is on disk that it began."""
+
+    name = "claviger_strict"
+    durability = "strict"
+
+
 class ClavigerNullAudit(Claviger):
     """Claviger with an audit log that keeps nothing (bench/null_audit_log.cc)."""
 
@@ -317,4 +335,4 @@ class ClavigerNullAudit(Claviger):
 
 GATEWAYS: dict[str, type[Gateway]] = {
     gateway.name: gateway
-    for gateway in (Nginx, Claviger, Haproxy, NginxNoLog, NginxAgain, ClavigerNullAudit)}
+    for gateway in (Nginx, Claviger, Haproxy, NginxNoLog, NginxAgain, ClavigerStrict, ClavigerNullAudit)}

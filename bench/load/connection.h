@@ -49,7 +49,7 @@ class Connection {
 
   // Connects and shakes hands as far as it goes without waiting.
   State proceed();
-  // What is there; empty when nothing is for now, or at the end, which state() tells.
+  // What is there; empty when nothing has come yet, or at the end: state() tells which.
   std::string_view read(std::span<char> room);
   // All of it. Messages here are small; one that does not fit the socket's buffer closes the connection.
   bool write(std::string_view data);

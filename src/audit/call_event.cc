@@ -7,16 +7,35 @@
 
 namespace claviger::audit {
 
-std::size_t write_call_event(std::span<char, Lane::kMaxEvent> room,
-                             const telemetry::AccessRecord& call) noexcept {
+namespace {
+
+// The event up to what came of the call. `line` writes to the front of a lane's room.
+template <std::size_t N>
+void begin(telemetry::JsonLine& line, const char (&type)[N], const telemetry::AccessRecord& call) noexcept {
   static_assert(Lane::kMaxEvent == telemetry::kAccessLineMax);
   constinit static thread_local telemetry::TimestampWriter
       timestamps;  // the second written last, nothing else
-  telemetry::JsonLine line(room.data());
   line.literal(R"({"v":1,"time":")");
   line.time(call.time, timestamps);
-  line.literal(R"(","type":"call.finished")");
-  telemetry::write_access_members(line, call);
+  line.literal(type);
+  telemetry::write_call_members(line, call);
+}
+
+}  // namespace
+
+std::size_t write_call_event(std::span<char, Lane::kMaxEvent> room,
+                             const telemetry::AccessRecord& call) noexcept {
+  telemetry::JsonLine line(room.data());
+  begin(line, R"(","type":"call.finished")", call);
+  telemetry::write_outcome_members(line, call);
+  line.literal("}");
+  return line.size();
+}
+
+std::size_t write_call_started(std::span<char, Lane::kMaxEvent> room,
+                               const telemetry::AccessRecord& call) noexcept {
+  telemetry::JsonLine line(room.data());
+  begin(line, R"(","type":"call.started")", call);
   line.literal("}");
   return line.size();
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "audit/disk.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -151,7 +153,54 @@ class RealDisk final : public Disk {
     return sync_directory();
   }
 
+  Result<std::vector<Entry>> list() override {
+    // A descriptor of its own, which goes with the listing; the other one's place in the directory is shared.
+    const int fd = ::openat(directory_.number(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const Listing listing(fd >= 0 ? ::fdopendir(fd) : nullptr);
+    if (!listing) {
+      const Error error = failed("cannot list", path_);
+      if (fd >= 0) ::close(fd);
+      return error;
+    }
+    std::vector<Entry> entries;
+    for (errno = 0; const dirent* const entry = ::readdir(listing.get()); errno = 0) {
+      struct stat about{};
+      if (::fstatat(directory_.number(), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) != 0) continue;
+      if (S_ISREG(about.st_mode))
+        entries.push_back({entry->d_name, static_cast<std::uint64_t>(about.st_size)});
+    }
+    if (errno != 0) return failed("cannot list", path_);
+    std::ranges::sort(entries, {}, &Entry::name);
+    return entries;
+  }
+
+  Result<void> rename(const std::string& from, const std::string& to) override {
+    if (::renameat2(directory_.number(), from.c_str(), directory_.number(), to.c_str(), RENAME_NOREPLACE) !=
+        0)
+      return failed("cannot rename", full(from));
+    return sync_directory();
+  }
+
+  Result<void> remove(const std::string& name) override {
+    if (::unlinkat(directory_.number(), name.c_str(), 0) != 0) {
+      if (errno == ENOENT) return ok();
+      return failed("cannot remove", full(name));
+    }
+    return sync_directory();
+  }
+
+  Result<std::uint64_t> free_bytes() override {
+    struct statvfs about{};
+    if (::fstatvfs(directory_.number(), &about) != 0) return failed("cannot look at", path_);
+    return static_cast<std::uint64_t>(about.f_bavail) * about.f_frsize;
+  }
+
  private:
+  struct CloseListing {
+    void operator()(DIR* listing) const noexcept { ::closedir(listing); }
+  };
+  using Listing = std::unique_ptr<DIR, CloseListing>;
+
   std::string full(const std::string& name) const { return path_ + "/" + name; }
 
   // O_NONBLOCK: a FIFO of that name is refused rather than waited for.

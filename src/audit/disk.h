@@ -50,6 +50,18 @@ class Disk {
   virtual Result<std::optional<std::string>> read(const std::string& name, std::size_t most) = 0;
   // Puts `text` in the place of what the file held: after a crash it is one or the other. Durable when it returns.
   virtual Result<void> replace(const std::string& name, std::string_view text) = 0;
+
+  struct Entry {
+    std::string name;
+    std::uint64_t size = 0;
+  };
+  // The regular files, by name.
+  virtual Result<std::vector<Entry>> list() = 0;
+  // Durable when they return. rename() never replaces a file; remove() of one that is not there is none.
+  virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
+  virtual Result<void> remove(const std::string& name) = 0;
+  // What the file system has left for this user.
+  virtual Result<std::uint64_t> free_bytes() = 0;
 };
 
 }  // namespace claviger::audit

@@ -38,9 +38,12 @@ class Event {
   std::string text_;  // without the closing brace
 };
 
-// "call.finished" for what the access log says of the same call, under the same names, written into a lane's room.
-// Returns its size. No allocation.
+// The events of a call, of what the access log says of it, under the same names, written into a lane's room:
+// "call.finished" when it is over, and "call.started" before it is sent where that has to be on disk first; the latter has
+// nothing of what came of it. They return the size. No allocation.
 std::size_t write_call_event(std::span<char, Lane::kMaxEvent> room,
                              const telemetry::AccessRecord& call) noexcept;
+std::size_t write_call_started(std::span<char, Lane::kMaxEvent> room,
+                               const telemetry::AccessRecord& call) noexcept;
 
 }  // namespace claviger::audit

@@ -55,40 +55,55 @@ telemetry::AccessRecord full_call() {
           .upstream = "openai",
           .method = "POST",
           .path = "/v1/chat/completions",
-          .status = 200,
-          .code = "ok",
+          .decision = "allowed",
           .grant = "billing-openai",
           .credential = "openai-main",
+          .credential_version = 3,
+          .credential_opened = 1,
+          .status = 200,
+          .code = "ok",
           .bytes_in = 512,
           .bytes_out = UINT64_MAX,
           .duration = 1'250us,
           .reused = true};
 }
 
-std::string written(const telemetry::AccessRecord& call) {
+using Write = std::size_t(std::span<char, Lane::kMaxEvent>, const telemetry::AccessRecord&);
+std::string written(const telemetry::AccessRecord& call, Write& write = write_call_event) {
   std::array<char, Lane::kMaxEvent> room;
-  const std::size_t size = write_call_event(room, call);
+  const std::size_t size = write(room, call);
   EXPECT_LE(size, room.size());
   return {room.data(), size};
 }
 
+constexpr std::string_view kCall =
+    R"("request_id":"0190b5f0c0de",)"
+    R"("principal":"billing-service","auth":"api_key","key_id":"7f3k9x2m",)"
+    R"("certificate":"dns:billing.example.com","address":"192.0.2.7","upstream":"openai","method":"POST",)"
+    R"("path":"/v1/chat/completions","decision":"allowed","grant":"billing-openai","credential":"openai-main",)"
+    R"("credential_version":3)";
+
 TEST(CallEvent, SaysWhatTheAccessLogSaysUnderTheSameNames) {
-  EXPECT_EQ(
-      written(full_call()),
-      R"({"v":1,"time":"2026-01-01T00:00:01.234Z","type":"call.finished","request_id":"0190b5f0c0de",)"
-      R"("principal":"billing-service","auth":"api_key","key_id":"7f3k9x2m",)"
-      R"("certificate":"dns:billing.example.com","address":"192.0.2.7","upstream":"openai","method":"POST",)"
-      R"("path":"/v1/chat/completions","status":200,"code":"ok","grant":"billing-openai",)"
-      R"("credential":"openai-main","bytes_in":512,"bytes_out":18446744073709551615,"duration_us":1250,"reused":true})");
+  EXPECT_EQ(written(full_call()),
+            R"({"v":1,"time":"2026-01-01T00:00:01.234Z","type":"call.finished",)" + std::string(kCall) +
+                R"(,"credential_opened":1,"status":200,"code":"ok","bytes_in":512,)"
+                R"("bytes_out":18446744073709551615,"duration_us":1250,"reused":true})");
+}
+
+TEST(CallEvent, OfACallThatBeginsSaysNothingOfWhatCameOfIt) {
+  EXPECT_EQ(written(full_call(), write_call_started),
+            R"({"v":1,"time":"2026-01-01T00:00:01.234Z","type":"call.started",)" + std::string(kCall) + "}");
 }
 
 TEST(CallEvent, IsALineHoweverLongAndWildItsTextsAre) {
   for (const char c : {'x', '"', '\n', '\0', '\x7f', '\xff'}) {
     const std::string wild(100'000, c);
     telemetry::AccessRecord call = full_call();
-    call.request_id = call.principal = call.key_id = call.address = call.upstream = call.method = call.path =
-        call.code = call.grant = call.credential = wild;
+    call.request_id = call.trace_id = call.span_id = call.principal = call.auth = call.key_id =
+        call.certificate = call.address = call.upstream = call.method = call.path = call.query =
+            call.decision = call.rule = call.code = call.grant = call.credential = wild;
     EXPECT_TRUE(is_line(written(call)));
+    EXPECT_TRUE(is_line(written(call, write_call_started)));
   }
 }
 

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "base/check.h"
-#include "crypto/merkle.h"
 
 namespace claviger::audit {
 
@@ -13,9 +12,10 @@ struct LaneQueue::Chunk {
   static constexpr std::size_t kText = std::size_t{224} << 10;
   static constexpr std::uint32_t kEvents = 640;
   struct Mark {
-    crypto::Sha256Digest leaf;
     std::uint64_t outbox;
+    std::uint64_t call;
     std::uint32_t end;  // of the text, line end included
+    CallMark::Kind kind;
   };
 
   std::atomic<Chunk*> next{nullptr};  // set when the chunk is full, after `count` got its last value
@@ -35,14 +35,20 @@ std::chrono::milliseconds Pressure::lag() const noexcept {
   return std::chrono::duration_cast<std::chrono::milliseconds>(Monotonic::duration(now() - since));
 }
 
-void Lane::append(std::string_view event, std::uint64_t outbox) noexcept {
+void Lane::append(std::string_view event, std::uint64_t outbox, CallMark mark) noexcept {
   CLV_CHECK(event.size() <= kMaxEvent);
   std::memcpy(room().data(), event.data(), event.size());
-  added(event.size(), outbox);
+  added(event.size(), outbox, mark);
 }
 
-LaneQueue::LaneQueue(const Pressure& pressure, std::size_t limit)
-    : pressure_(pressure), limit_(limit), filling_(new Chunk), taking_(filling_), oldest_(filling_) {}
+LaneQueue::LaneQueue(const Pressure& pressure, std::size_t limit, LaneOptions options, WriterBell* bell)
+    : pressure_(pressure),
+      limit_(limit),
+      options_(std::move(options)),
+      bell_(bell),
+      filling_(new Chunk),
+      taking_(filling_),
+      oldest_(filling_) {}
 
 LaneQueue::~LaneQueue() {
   const auto drop = [](Chunk* chunk) {
@@ -55,7 +61,7 @@ LaneQueue::~LaneQueue() {
 bool LaneQueue::has_room() const noexcept {
   const std::uint64_t waiting = appended_bytes_ - synced_bytes_.load(std::memory_order_relaxed);
   // A stall counts for lanes that are empty too: the writer finds out by itself when the disk is well again.
-  return waiting < limit_ && !pressure_.is_stalled();
+  return waiting < limit_ && !pressure_.is_stalled() && !is_short_of_space();
 }
 
 std::span<char> LaneQueue::room() noexcept {
@@ -67,20 +73,26 @@ std::span<char> LaneQueue::room() noexcept {
   return {filling_->text.data() + filling_->used, kMaxEvent};
 }
 
-void LaneQueue::added(std::size_t size, std::uint64_t outbox) noexcept {
+void LaneQueue::added(std::size_t size, std::uint64_t outbox, CallMark of_call) noexcept {
   char* const start = filling_->text.data() + filling_->used;
   if (outbox != 0) size = append_outbox({start, kMaxLine}, size, outbox);
   const std::string_view line(start, size);
   CLV_CHECK(filling_->has_room() && is_line(line));
   start[size] = '\n';
   Chunk::Mark& mark = filling_->marks[filling_->count];
-  mark.leaf = crypto::merkle_leaf(line);
   mark.outbox = outbox;
+  mark.call = of_call.id;
+  mark.kind = of_call.kind;
   filling_->used += static_cast<std::uint32_t>(size + 1);
   mark.end = filling_->used;
   ++filling_->count;
   appended_bytes_ += size + 1;
   appended_.store(appended_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+}
+
+void LaneQueue::hurry() noexcept {
+  wanted_.store(appended_.load(std::memory_order_relaxed));
+  if (bell_ != nullptr) bell_->ring();
 }
 
 LaneQueue::Chunk* LaneQueue::fresh_chunk() {
@@ -101,12 +113,25 @@ void LaneQueue::put_back(Chunk* first) noexcept {
   while (!spare_.compare_exchange_weak(top, first, std::memory_order_release, std::memory_order_relaxed));
 }
 
-const crypto::Sha256Digest& LaneQueue::Piece::leaf(std::uint32_t event) const noexcept {
-  return chunk->marks[first + event].leaf;
+std::string_view LaneQueue::Piece::line(std::uint32_t event) const noexcept {
+  const std::uint32_t at = begin(event);
+  return text.substr(at, begin(event + 1) - at - 1);
 }
 
 std::uint64_t LaneQueue::Piece::outbox(std::uint32_t event) const noexcept {
   return chunk->marks[first + event].outbox;
+}
+
+CallMark LaneQueue::Piece::mark(std::uint32_t event) const noexcept {
+  const Chunk::Mark& mark = chunk->marks[first + event];
+  return {mark.call, mark.kind};
+}
+
+std::uint32_t LaneQueue::Piece::begin(std::uint32_t event) const noexcept {
+  const auto begin_of = [this](std::uint32_t number) {
+    return number == 0 ? 0 : chunk->marks[number - 1].end;
+  };
+  return begin_of(first + event) - begin_of(first);
 }
 
 std::optional<LaneQueue::Piece> LaneQueue::take(std::size_t bytes) noexcept {
@@ -133,13 +158,20 @@ std::optional<LaneQueue::Piece> LaneQueue::take(std::size_t bytes) noexcept {
 
 void LaneQueue::durable(const Piece& piece) noexcept {
   synced_bytes_.fetch_add(piece.text.size(), std::memory_order_relaxed);
-  synced_.fetch_add(piece.events, std::memory_order_release);
+  synced_.fetch_add(piece.events);
   if (!piece.ends_chunk) return;
   CLV_CHECK(piece.chunk == oldest_);
   oldest_ = piece.chunk->next.load(std::memory_order_relaxed);
   piece.chunk->next.store(nullptr, std::memory_order_relaxed);
   put_back(piece.chunk);
   --used_;
+}
+
+void LaneQueue::tell() {
+  const std::uint64_t wanted = wanted_.load();
+  if (wanted <= told_) return;
+  told_ = std::min(wanted, synced_.load(std::memory_order_relaxed));
+  if (options_.on_progress) options_.on_progress();
 }
 
 void LaneQueue::trim() noexcept {

@@ -36,15 +36,15 @@ class LaneQueueTest : public ::testing::Test {
   std::vector<LaneQueue::Piece> pieces_;
 };
 
-TEST_F(LaneQueueTest, GivesOutWhatWasPutInWithItsLeafAndMark) {
+TEST_F(LaneQueueTest, GivesOutWhatWasPutInLineByLineWithItsMark) {
   lane_.append(R"({"a":1})");
   lane_.append(R"({"b":2})", 7);
   const auto piece = lane_.take(SIZE_MAX);
   ASSERT_TRUE(piece.has_value());
   EXPECT_EQ(piece->text, "{\"a\":1}\n{\"b\":2,\"outbox\":7}\n");
   ASSERT_EQ(piece->events, 2U);
-  EXPECT_EQ(piece->leaf(0), crypto::merkle_leaf(R"({"a":1})"));
-  EXPECT_EQ(piece->leaf(1), crypto::merkle_leaf(R"({"b":2,"outbox":7})"));
+  EXPECT_EQ(piece->line(0), R"({"a":1})");
+  EXPECT_EQ(piece->line(1), R"({"b":2,"outbox":7})");
   EXPECT_EQ(piece->outbox(0), 0U);
   EXPECT_EQ(piece->outbox(1), 7U);
   EXPECT_FALSE(lane_.take(SIZE_MAX).has_value());
@@ -125,11 +125,112 @@ TEST_F(LaneQueueTest, PassesEventsBetweenTwoThreads) {
     for (std::uint32_t i = 0; i < piece->events; ++i, ++next) {
       const std::string_view line = text.substr(0, text.find('\n'));
       ASSERT_EQ(line, "{\"n\":\"" + std::string(next % 97, 'x') + std::to_string(next) + "\"}");
-      if (next % 64 == 0) ASSERT_EQ(piece->leaf(i), crypto::merkle_leaf(line));
+      ASSERT_EQ(piece->line(i), line);
       text.remove_prefix(line.size() + 1);
     }
     lane_.durable(*piece);
     if (next % 1000 == 0) lane_.trim();
+  }
+}
+
+// --- Those that wait for the disk ----------------------------------------------------------------
+
+class HurriedLaneTest : public LaneQueueTest {
+ protected:
+  void sync() {
+    take_all();
+    make_durable();
+    hurried_.tell();
+  }
+  std::string take_all() {
+    while (const auto piece = hurried_.take(SIZE_MAX)) pieces_.push_back(*piece);
+    return {};
+  }
+  void make_durable() {
+    for (const auto& piece : pieces_) hurried_.durable(piece);
+    pieces_.clear();
+  }
+
+  int told_ = 0;
+  WriterBell bell_;
+  LaneQueue hurried_{pressure_, 4 << 20, {.on_progress = [this] { ++told_; }}, &bell_};
+};
+
+TEST_F(HurriedLaneTest, NobodyIsToldUnlessSomebodyWaits) {
+  hurried_.append(R"({"a":1})");
+  EXPECT_FALSE(hurried_.is_hurried());
+  sync();
+  EXPECT_EQ(told_, 0);
+}
+
+TEST_F(HurriedLaneTest, WhoWaitsWakesTheWriterAndIsToldOnceForAll) {
+  hurried_.append(R"({"a":1})");
+  hurried_.hurry();
+  hurried_.append(R"({"a":2})");
+  hurried_.hurry();
+  EXPECT_TRUE(hurried_.is_hurried());
+  EXPECT_TRUE(bell_.sleep(1h));
+  sync();
+  EXPECT_EQ(told_, 1);
+  EXPECT_FALSE(hurried_.is_hurried());
+  hurried_.append(R"({"a":3})");
+  sync();
+  EXPECT_EQ(told_, 1);
+}
+
+TEST_F(HurriedLaneTest, WhoWaitsIsToldThatTheDiskFailsAndThatItWorksAgain) {
+  hurried_.append(R"({"a":1})");
+  hurried_.hurry();
+  EXPECT_FALSE(hurried_.is_failing());
+  pressure_.set_failing(true);
+  hurried_.tell();
+  EXPECT_TRUE(hurried_.is_failing());
+  EXPECT_EQ(told_, 1);
+  pressure_.set_failing(false);
+  hurried_.tell();
+  EXPECT_EQ(told_, 2);
+  sync();
+  EXPECT_EQ(told_, 3);
+  EXPECT_EQ(hurried_.synced(), 1U);
+}
+
+TEST_F(HurriedLaneTest, MarksOfCallsAndPlacesOfLinesComeWithTheEvents) {
+  hurried_.append(R"({"a":1})");
+  hurried_.append(R"({"a":22})", 0, {7, CallMark::Kind::kStarted});
+  hurried_.append(R"({"a":1})", 0, {7, CallMark::Kind::kFinished});
+  const auto piece = hurried_.take(SIZE_MAX);
+  ASSERT_TRUE(piece.has_value());
+  EXPECT_EQ(piece->mark(0).kind, CallMark::Kind::kNone);
+  EXPECT_EQ(piece->mark(1).kind, CallMark::Kind::kStarted);
+  EXPECT_EQ(piece->mark(1).id, 7U);
+  EXPECT_EQ(piece->mark(2).kind, CallMark::Kind::kFinished);
+  EXPECT_EQ(piece->begin(0), 0U);
+  EXPECT_EQ(piece->begin(1), 8U);
+  EXPECT_EQ(piece->begin(2), 17U);
+  hurried_.append(R"({"a":4})");
+  const auto next = hurried_.take(SIZE_MAX);
+  ASSERT_TRUE(next.has_value());
+  EXPECT_EQ(next->begin(0), 0U);
+}
+
+// Whichever of the two comes first, one sees what the other did.
+TEST_F(HurriedLaneTest, NoNewsAreMissed) {
+  constexpr std::uint64_t kRounds = 5'000;
+  std::atomic<std::uint64_t> told{0};
+  LaneQueue lane(pressure_, 4 << 20, {.on_progress = [&told] { told.fetch_add(1); }}, &bell_);
+  std::jthread writer([&lane](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      while (const auto piece = lane.take(SIZE_MAX)) lane.durable(*piece);
+      lane.tell();
+    }
+  });
+  const auto patience = std::chrono::steady_clock::now() + 60s;
+  for (std::uint64_t i = 1; i <= kRounds; ++i) {
+    lane.append(R"({"a":1})");
+    const std::uint64_t before = told.load();
+    lane.hurry();
+    if (lane.synced() >= i) continue;
+    while (told.load() == before) ASSERT_LT(std::chrono::steady_clock::now(), patience) << i;
   }
 }
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "crypto/merkle.h"
+
 namespace claviger::audit {
 namespace {
 
@@ -24,6 +26,8 @@ std::vector<std::pair<std::string, Kind>> scan(const std::string& text, std::siz
   std::vector<std::pair<std::string, Kind>> lines;
   for (auto line = *scanner.next(); line; line = *scanner.next()) {
     EXPECT_EQ(text.substr(line->offset, line->text.size()), line->text);
+    // Not of each: of those that are left out it may have been hashed ahead.
+    if (lines.size() % 5 != 3) EXPECT_EQ(scanner.leaf(), crypto::merkle_leaf(line->text));
     lines.emplace_back(line->text, line->kind);
   }
   return lines;

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "audit/log_files.h"
 #include "base/parse.h"
 
 namespace claviger::audit {
@@ -95,6 +96,17 @@ Result<std::vector<Segment>> list_segments(const std::string& directory) {
   }
   std::ranges::sort(segments, {}, &Segment::first_event);
   return segments;
+}
+
+Result<std::optional<ReadOnlyFile>> open_checkpoints(const std::string& directory,
+                                                     std::uint64_t first_event) {
+  for (const std::string& name : {checkpoints_name(first_event), std::string(kCheckpoints)}) {
+    auto file = ReadOnlyFile::open(directory + "/" + name);
+    if (file.has_value()) return std::optional(std::move(*file));
+    if (file.error().code() != Code::kNotFound) return std::move(file).error();
+    if (first_event != 0) break;
+  }
+  return std::optional<ReadOnlyFile>();
 }
 
 std::uint64_t Leaves::count() const noexcept {

@@ -46,6 +46,10 @@ struct Segment {
 // The segments of a directory, in order.
 Result<std::vector<Segment>> list_segments(const std::string& directory);
 
+// The checkpoints of a segment; nothing when there are none. Those of a log that is older than segments lie in one file,
+// which has no number.
+Result<std::optional<ReadOnlyFile>> open_checkpoints(const std::string& directory, std::uint64_t first_event);
+
 // The hashes beside a segment. They are what lets a line be named; a copy may lack them.
 class Leaves {
  public:

@@ -66,9 +66,34 @@ class LogTest : public ::testing::Test {
 TEST_F(LogTest, MakesItsFilesForTheirOwnerAlone) {
   open();
   EXPECT_EQ(fs::status(directory_.path("audit")).permissions(), fs::perms::owner_all);
-  for (const std::string& name :
-       {segment_name(0), leaves_name(0), std::string(kCheckpoints), std::string(kKey)})
+  for (const std::string& name : {segment_name(0), leaves_name(0), checkpoints_name(0), std::string(kKey)})
     EXPECT_EQ(fs::status(file(name)).permissions(), fs::perms::owner_read | fs::perms::owner_write) << name;
+}
+
+TEST_F(LogTest, WhoeverWaitsForTheDiskIsToldLongBeforeTheWindowIsOver) {
+  LogOptions strict = options();
+  strict.durability = Durability::kStrict;
+  strict.window = strict.stalled_after = 1h;
+  auto log = open(strict);
+  std::atomic<std::uint32_t> told{0};
+  Lane& lane = log->make_lane({.on_progress =
+                                   [&told] {
+                                     told.fetch_add(1);
+                                     told.notify_all();
+                                   },
+                               .for_calls = true});
+  for (std::uint64_t i = 1; i <= 20; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(i % 5));  // asleep, or awake still
+    const std::uint32_t before = told.load();
+    lane.append(testing::sample_event(i));
+    lane.hurry();
+    while (lane.synced() < i) told.wait(before);
+    EXPECT_EQ(lane.synced(), i);
+  }
+  // What nobody waits for waits.
+  lane.append(testing::sample_event(21));
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(lane.synced(), 20U);
 }
 
 TEST_F(LogTest, SyncsByItselfWithinTheWindow) {
@@ -227,7 +252,7 @@ TEST_F(LogTest, IsOpenedFromACopyTakenAtAnyMoment) {
     fs::permissions(copy, fs::perms::owner_all);
     // Each before the one that it speaks of.
     for (const std::string& name :
-         {std::string(kKey), std::string(kState), std::string(kCheckpoints), leaves_name(0), segment_name(0)})
+         {std::string(kKey), std::string(kState), checkpoints_name(0), leaves_name(0), segment_name(0)})
       if (fs::exists(file(name))) fs::copy_file(file(name), copy / name);
     LogOptions of_copy = quick;
     of_copy.directory = copy.string();

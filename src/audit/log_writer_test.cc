@@ -7,21 +7,22 @@
 #include <filesystem>
 #include <map>
 
+#include "audit/saved_state.h"
+#include "audit/testing/log_life.h"
 #include "audit/testing/memory_disk.h"
 #include "audit/testing/test_signer.h"
 #include "audit/verify.h"
-#include "base/testing/fake_clock.h"
 
 namespace claviger::audit {
 namespace {
 
 using namespace std::chrono_literals;
+using Life = testing::LogLife;
 using testing::MemoryDisk;
 using testing::TestSigner;
 namespace fs = std::filesystem;
 
-TestSigner signer;
-const VerifierKey key{"claviger/test", signer.public_key()};
+const VerifierKey& key = testing::life_key();
 const std::string kText = segment_name(0);
 
 std::string event(std::uint64_t number) {
@@ -34,55 +35,6 @@ std::vector<std::string> lines_of(const std::string& text) {
     lines.push_back(text.substr(at, end - at));
   return lines;
 }
-
-// A log with one lane, as a process has it while it lives.
-class Life {
- public:
-  static std::unique_ptr<Life> begin(MemoryDisk& disk) {
-    auto life = std::unique_ptr<Life>(new Life);
-    life->disk_ = disk.attach();
-    auto files = open_log_files(*life->disk_, key);
-    if (!files.has_value()) {
-      life->error_ = files.error().what();
-      return life;
-    }
-    life->found_ = files->tree.size();
-    life->outbox_ = files->outbox;
-    life->writer_.emplace(*life->disk_, std::move(*files), key, options(), signer, life->pressure_);
-    return life;
-  }
-
-  bool is_open() const { return writer_.has_value(); }
-  const std::string& error() const { return error_; }
-  std::uint64_t found() const { return found_; }
-  std::uint64_t outbox() const { return outbox_; }
-  LaneQueue& lane() { return lane_; }
-  LogWriter& writer() { return *writer_; }
-
-  Result<bool> turn(std::chrono::milliseconds after = 10ms) {
-    now_ += after;
-    LaneQueue* const lanes[] = {&lane_};
-    return writer_->turn(lanes, now_);
-  }
-  Result<void> finish() {
-    LaneQueue* const lanes[] = {&lane_};
-    return writer_->finish(lanes, now_);
-  }
-
- private:
-  static LogOptions options() {
-    return {.window = 40ms, .checkpoint_events = 20, .checkpoint_interval = 200ms};
-  }
-
-  base::testing::FakeClock clock_;
-  Pressure pressure_{clock_, 1000ms};
-  LaneQueue lane_{pressure_, 1 << 20};
-  std::unique_ptr<Disk> disk_;
-  std::optional<LogWriter> writer_;
-  std::string error_;
-  std::uint64_t found_ = 0, outbox_ = 0;
-  LogWriter::Time now_ = std::chrono::steady_clock::now();
-};
 
 void expect_verifies(const MemoryDisk& disk, const std::string& where) {
   std::string pattern = (fs::temp_directory_path() / "clv-audit-writer-XXXXXX").string();
@@ -135,6 +87,63 @@ TEST(LogWriter, SyncsWithinTheWindowAndNotBefore) {
   const std::uint64_t operations = disk.operations();
   ASSERT_FALSE(*life->turn(10'000ms));
   EXPECT_EQ(disk.operations(), operations);  // nothing to do, nothing done
+}
+
+TEST(LogWriter, SyncsAtOnceWhatIsHurriedAndAllThatLiesBesideIt) {
+  MemoryDisk disk;
+  auto life = Life::begin(disk);
+  life->lane().append(event(0));
+  life->lane().append(event(1));
+  life->lane().hurry();
+  life->lane().append(event(2));
+  ASSERT_TRUE(life->turn(0ms).has_value());
+  EXPECT_EQ(life->lane().synced(), 3U);
+  life->lane().append(event(3));
+  ASSERT_TRUE(life->turn(1ms).has_value());
+  EXPECT_EQ(life->lane().synced(), 3U);
+}
+
+TEST(LogWriter, WhatIsHurriedIsToldOnceItIsDurableAndNotBefore) {
+  MemoryDisk disk;
+  auto life = Life::begin(disk);
+  life->lane().append(event(0));
+  life->lane().hurry();
+  disk.fail_after(2, false);  // the sync
+  ASSERT_FALSE(life->turn(0ms).has_value());
+  EXPECT_EQ(life->lane().synced(), 0U);
+  EXPECT_TRUE(life->lane().is_hurried());
+  ASSERT_TRUE(life->turn(0ms).has_value());
+  EXPECT_EQ(life->lane().synced(), 1U);
+  EXPECT_FALSE(life->lane().is_hurried());
+}
+
+TEST(LogWriter, SavesWhereTheOldestCallBeganThatIsOpen) {
+  MemoryDisk disk;
+  auto life = Life::begin(disk);
+  const auto saved = [&] {
+    EXPECT_TRUE(life->finish().has_value());
+    const auto state = open_state(disk.content(kState), key);
+    EXPECT_TRUE(state.has_value());
+    return state->oldest_open;
+  };
+  const auto append = [&](std::uint64_t number, CallMark mark) {
+    life->lane().append(event(number), 0, mark);
+  };
+  const auto size_to = [](std::uint64_t events) {
+    std::uint64_t bytes = 0;
+    for (std::uint64_t i = 0; i < events; ++i) bytes += event(i).size() + 1;
+    return bytes;
+  };
+  append(0, {});
+  EXPECT_EQ(saved(), std::nullopt);
+  append(1, {1, CallMark::Kind::kStarted});
+  append(2, {});
+  append(3, {3, CallMark::Kind::kStarted});
+  EXPECT_EQ(saved(), (LogPlace{1, 0, size_to(1)}));
+  append(4, {1, CallMark::Kind::kFinished});
+  EXPECT_EQ(saved(), (LogPlace{3, 0, size_to(3)}));
+  append(5, {3, CallMark::Kind::kFinished});
+  EXPECT_EQ(saved(), std::nullopt);
 }
 
 TEST(LogWriter, GoesOnAfterAFailureOfAnyOperationWithoutLosingOrRepeatingAnything) {
@@ -309,7 +318,7 @@ TEST(OpenLogFiles, RefusesLogsOfOtherKeysAndCheckpointsThatWereTakenAway) {
   ASSERT_FALSE(opened.has_value());
   EXPECT_NE(opened.error().what().find("another key"), std::string_view::npos);
 
-  std::string& checkpoints = disk.content(kCheckpoints);
+  std::string& checkpoints = disk.content(checkpoints_name(0));
   const std::string all = checkpoints;
   checkpoints.resize(last_note(checkpoints).begin);
   const auto life = Life::begin(disk);
@@ -321,7 +330,7 @@ TEST(OpenLogFiles, RefusesLogsOfOtherKeysAndCheckpointsThatWereTakenAway) {
   }
   checkpoints = all + "claviger/test\n120\nAAA";  // cut short by a crash
   EXPECT_TRUE(Life::begin(disk)->is_open());
-  EXPECT_EQ(disk.content(kCheckpoints), all);
+  EXPECT_EQ(disk.content(checkpoints_name(0)), all);
 }
 
 TEST(OpenLogFiles, TakesAStateThatWasPutBackOrForgedForNoMoreThanItIs) {

@@ -6,7 +6,10 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include "audit/key_chain.h"
 #include "audit/log_files.h"
+#include "audit/pruned.h"
+#include "audit/testing/made_log.h"
 #include "audit/testing/sample_log.h"
 #include "audit/testing/test_signer.h"
 
@@ -28,7 +31,7 @@ class VerifyLog : public ::testing::Test {
     text_ = read_file(log(kText));
     lines_ = lines_of(text_);
     leaves_ = read_file(log(kLeaves));
-    checkpoints_ = read_file(log(kCheckpoints));
+    checkpoints_ = read_file(log(kNotes));
   }
 
   std::string log(const std::string& name = "") const {
@@ -52,7 +55,7 @@ class VerifyLog : public ::testing::Test {
     return directory_.path(std::string(file));
   }
 
-  const std::string kText = segment_name(0), kLeaves = leaves_name(0);
+  const std::string kText = segment_name(0), kLeaves = leaves_name(0), kNotes = checkpoints_name(0);
   testing::TemporaryDirectory directory_;
   testing::TestSigner signer_;
   VerifierKey key_{testing::kSampleOrigin, signer_.public_key()};
@@ -69,7 +72,7 @@ TEST_F(VerifyLog, FindsNothingWrongWithALogAsItWasWritten) {
   EXPECT_EQ(report->beyond_checkpoint, 0U);
   EXPECT_TRUE(report->has_leaves);
   EXPECT_FALSE(report->key_was_given);
-  EXPECT_EQ(report->key, key_.text());
+  EXPECT_EQ(report->keys, std::vector<std::string>{key_.text()});
   EXPECT_TRUE(open_checkpoint(report->last_checkpoint, key_).has_value());
   EXPECT_TRUE(verify_log({.directory = log(), .key = key_.text()})->key_was_given);
 }
@@ -198,23 +201,23 @@ TEST_F(VerifyLog, RefusesEveryChangedByteOfTheCheckpoints) {
   for (std::size_t i = 0; i < checkpoints_.size(); i += 3) {
     std::string bad = checkpoints_;
     bad[i] ^= 1;
-    write_file(log(kCheckpoints), bad);
+    write_file(log(kNotes), bad);
     EXPECT_NE(verdict(), "") << i;
   }
 }
 
 TEST_F(VerifyLog, RefusesCheckpointsThatWereRemovedReorderedOrRepeatedAtTheEnd) {
   const std::string first = std::string(first_note(checkpoints_)) + "\n";
-  write_file(log(kCheckpoints), checkpoints_ + first);
+  write_file(log(kNotes), checkpoints_ + first);
   EXPECT_EQ(verdict(), "checkpoint 8 (size 32): comes behind one of size 200");
-  write_file(log(kCheckpoints), checkpoints_.substr(0, last_note(checkpoints_).begin));
+  write_file(log(kNotes), checkpoints_.substr(0, last_note(checkpoints_).begin));
   EXPECT_EQ(verdict(), "the checkpoint of size 200 is missing");
-  write_file(log(kCheckpoints), "");
+  write_file(log(kNotes), "");
   EXPECT_EQ(verdict(), "the checkpoint of size 200 is missing");
   std::filesystem::remove(log(kState));
   EXPECT_EQ(verdict(), "no checkpoint vouches for any of its 200 events");
-  write_file(log(kCheckpoints), "nonsense\n");
-  EXPECT_EQ(verdict(), "checkpoint 1 is none: the file checkpoints was altered");
+  write_file(log(kNotes), "nonsense\n");
+  EXPECT_EQ(verdict(), "checkpoint 1 is none: the checkpoints beside " + kText + " were altered");
 }
 
 TEST_F(VerifyLog, SeesWithACheckpointFromElsewhereWhatWasCutAwayWithEverythingThatSpokeOfIt) {
@@ -227,7 +230,7 @@ TEST_F(VerifyLog, SeesWithACheckpointFromElsewhereWhatWasCutAwayWithEverythingTh
     std::string notes;
     for (std::uint64_t i = 0; i < keep; ++i)
       notes += std::string(first_note(std::string_view(checkpoints_).substr(notes.size()))) + "\n";
-    write_file(log(kCheckpoints), notes);
+    write_file(log(kNotes), notes);
     write_file(log(kLeaves), leaves_.substr(0, keep * kEvery * 32));
     std::filesystem::remove(log(kState));
     EXPECT_EQ(verdict_of({lines_.begin(), lines_.begin() + static_cast<std::ptrdiff_t>(keep * kEvery)}), "");
@@ -250,8 +253,7 @@ TEST_F(VerifyLog, SeesWithACheckpointFromElsewhereThatTheLogWasWrittenAnewAndSig
   std::filesystem::remove_all(log());
   testing::write_sample_log(log(), signer_, kEvents, kEvery);
   write_file(log(kText), text_.substr(lines_[0].size()) + text_.substr(0, lines_[0].size()));
-  for (const std::string& name : {kLeaves, std::string(kCheckpoints), std::string(kState)})
-    std::filesystem::remove(log(name));
+  for (const std::string& name : {kLeaves, kNotes, std::string(kState)}) std::filesystem::remove(log(name));
   testing::write_sample_log(log(), signer_, 1, 1);  // signs what is there
   EXPECT_EQ(verdict(), "");
   EXPECT_NE(verdict(against).find("the log was rewritten and signed again"), std::string::npos)
@@ -261,8 +263,9 @@ TEST_F(VerifyLog, SeesWithACheckpointFromElsewhereThatTheLogWasWrittenAnewAndSig
 TEST_F(VerifyLog, RefusesCheckpointsAndKeysOfOthers) {
   testing::TestSigner other(2);
   const VerifierKey others{testing::kSampleOrigin, other.public_key()};
-  EXPECT_NE(verdict("", others.text()).find("checkpoint 1: a note is not signed by " + others.text()),
-            std::string::npos);
+  EXPECT_NE(
+      verdict("", others.text()).find("the key that was given, " + others.text() + ", is none of those in"),
+      std::string::npos);
   const std::string forged = saved_checkpoint("forged", sign_checkpoint({100, {}}, others, other));
   EXPECT_NE(verdict(forged).find("not signed by"), std::string::npos);
   EXPECT_NE(verdict("", "nonsense"), "");
@@ -270,13 +273,17 @@ TEST_F(VerifyLog, RefusesCheckpointsAndKeysOfOthers) {
   EXPECT_NE(verdict(directory_.path("missing")), "");
   write_file(log(kKey), others.text() + "\n");
   EXPECT_NE(verdict(), "");
+  EXPECT_NE(verdict("", key_.text()), "");  // the list beside the log was altered, whatever else is right
+  std::filesystem::remove(log(kKey));
   EXPECT_EQ(verdict("", key_.text()), "");
+  EXPECT_NE(verdict("", others.text()), "");
+  EXPECT_NE(verdict(), "");
 }
 
 TEST_F(VerifyLog, TakesTheTailOfALogInUseForWhatItIs) {
   testing::write_sample_log(log(), signer_, 10, 1000, false);
   write_file(log(kText), read_file(log(kText)) + "{\"v\":1,\"unfin");
-  write_file(log(kCheckpoints), checkpoints_ + "claviger/test\n21");
+  write_file(log(kNotes), checkpoints_ + "claviger/test\n21");
   const auto report = verify_log({.directory = log()});
   ASSERT_TRUE(report.has_value()) << report.error().what();
   EXPECT_EQ(report->events, kEvents + 10);
@@ -306,6 +313,186 @@ TEST_F(VerifyLog, TakesAFifoForNoLogAndDoesNotWaitForIt) {
   std::filesystem::remove(log(kText));
   ASSERT_EQ(::mkfifo(log(kText).c_str(), 0600), 0);
   EXPECT_NE(verdict().find("not a regular file"), std::string::npos) << verdict();
+}
+
+// Logs with segments, keys that were rotated, and pruned events.
+class VerifyMadeLog : public ::testing::Test {
+ protected:
+  VerifyMadeLog() : made_(first_) {
+    made_.events(7);
+    made_.checkpoint();
+    made_.events(3);
+    made_.segment();
+    made_.events(2);
+    made_.rotate(second_);
+    made_.events(5);
+    made_.segment();
+    made_.events(4);
+    made_.checkpoint();
+    made_.events(3);
+    made_.checkpoint();
+  }
+
+  std::string key_of(Signer& signer) const {
+    return VerifierKey{testing::kSampleOrigin, signer.public_key()}.text();
+  }
+  std::string log(const std::string& name = "") const {
+    return directory_.path("audit") + (name.empty() ? "" : "/" + name);
+  }
+  std::string verdict(const std::string& key = "", const std::string& against = "") const {
+    const auto report = verify_log({.directory = log(), .against = against, .key = key});
+    return report.has_value() ? "" : std::string(report.error().what());
+  }
+  std::string verdict_of(const testing::MadeLog& made, const std::string& key = "") const {
+    std::filesystem::remove_all(log());
+    made.write(log());
+    return verdict(key);
+  }
+  testing::MadeLog pruned() {
+    testing::MadeLog made = made_;
+    made.segment();
+    made.events(2);
+    made.prune(18);
+    made.events(2);
+    made.rotate(third_);
+    made.events(4);
+    made.checkpoint();
+    made.events(1);
+    return made;
+  }
+  bool says(const std::string& verdict, std::string_view part) const {
+    return verdict.find(part) != std::string::npos;
+  }
+
+  testing::TemporaryDirectory directory_;
+  testing::TestSigner first_{1}, second_{2}, third_{3}, other_{9};
+  testing::MadeLog made_;
+};
+
+TEST_F(VerifyMadeLog, IsWholeUnderAnyKeyThatSignedIt) {
+  EXPECT_EQ(verdict_of(made_), "");
+  EXPECT_EQ(verdict(key_of(first_)), "");
+  EXPECT_EQ(verdict(key_of(second_)), "");
+  EXPECT_NE(verdict(key_of(third_)), "");
+  const auto report = verify_log({.directory = log()});
+  EXPECT_EQ(report->segments, 3U);
+  EXPECT_EQ(report->keys, (std::vector<std::string>{key_of(first_), key_of(second_)}));
+  EXPECT_EQ(report->checkpoints, made_.notes.size());
+}
+
+TEST_F(VerifyMadeLog, IsWholeWhenWhatIsMissingWasPruned) {
+  const testing::MadeLog made = pruned();
+  EXPECT_EQ(verdict_of(made), "");
+  const auto report = verify_log({.directory = log()});
+  EXPECT_EQ(report->first_event, 18U);
+  EXPECT_EQ(report->events, made.lines.size());
+  EXPECT_EQ(report->beyond_checkpoint, 1U);
+  EXPECT_EQ(verdict(key_of(second_)), "");
+  EXPECT_EQ(verdict(key_of(third_)), "");
+  EXPECT_TRUE(says(verdict(key_of(first_)), "signed nothing of what is kept"));
+  made.write(log(), false);
+  made_.write(directory_.path("whole"));
+  std::filesystem::copy_file(directory_.path("whole") + "/" + segment_name(10), log(segment_name(10)));
+  EXPECT_EQ(verdict(), "");  // was about to be removed
+}
+
+TEST_F(VerifyMadeLog, NamesSegmentsThatAreMissingShortOrInAnotherPlace) {
+  made_.write(log());
+  std::filesystem::remove(log(segment_name(10)));
+  EXPECT_EQ(verdict(),
+            segment_name(0) + " is cut short: it ends with event 9, and the next begins with event 18");
+  verdict_of(made_);
+  std::filesystem::remove(log(segment_name(0)));
+  EXPECT_TRUE(says(verdict(), "nothing says that what came before was pruned")) << verdict();
+  verdict_of(made_);
+  std::filesystem::remove(log(checkpoints_name(10)));
+  EXPECT_TRUE(says(verdict(), "does not end with a checkpoint: the one of size 18 is missing")) << verdict();
+  verdict_of(made_);
+  std::filesystem::rename(log(segment_name(18)), log(segment_name(19)));
+  EXPECT_TRUE(says(verdict(), "is cut short")) << verdict();
+  verdict_of(made_);
+  write_file(log(checkpoints_name(0)),
+             read_file(log(checkpoints_name(0))) + read_file(log(checkpoints_name(10))));
+  EXPECT_TRUE(says(verdict(), "does not belong beside " + segment_name(0))) << verdict();
+  verdict_of(made_);
+  write_file(log(segment_name(0)), read_file(log(segment_name(0))) + made_.lines[10] + "\n");
+  EXPECT_TRUE(says(verdict(), "has events of the next segment")) << verdict();
+}
+
+TEST_F(VerifyMadeLog, RefusesKeysThatTheLogDoesNotNameInTheirPlace) {
+  for (const auto& listed : std::vector<std::vector<Signer*>>{{&other_},
+                                                              {&first_},
+                                                              {&second_},
+                                                              {&second_, &first_},
+                                                              {&first_, &third_},
+                                                              {&first_, &second_, &other_},
+                                                              {&first_, &other_, &second_},
+                                                              {&other_, &first_, &second_}}) {
+    testing::MadeLog made = made_;
+    made.keys.clear();
+    for (Signer* signer : listed) made.keys.push_back({testing::kSampleOrigin, signer->public_key()});
+    EXPECT_NE(verdict_of(made), "") << made.keys.size();
+  }
+  testing::MadeLog announced = made_;
+  announced.rotate(third_);
+  EXPECT_EQ(verdict_of(announced), "");
+  EXPECT_TRUE(says(verdict(key_of(third_)), "signed nothing")) << verdict(key_of(third_));
+  announced.keys.pop_back();  // the crash came before it was listed
+  EXPECT_EQ(verdict_of(announced), "");
+}
+
+TEST_F(VerifyMadeLog, RefusesKeysThatTheOldOneDidNotHandOverTo) {
+  testing::MadeLog unsigned_one = made_;
+  unsigned_one.add(
+      key_rotated_event(WallTime{}, {unsigned_one.key(), {testing::kSampleOrigin, other_.public_key()}}));
+  unsigned_one.signer = &other_;
+  unsigned_one.keys.push_back(unsigned_one.key());
+  unsigned_one.checkpoint();
+  EXPECT_NE(verdict_of(unsigned_one), "");
+  testing::MadeLog old = made_;
+  old.signer = &first_;
+  old.events(1);
+  old.checkpoint();
+  EXPECT_NE(verdict_of(old), "");
+}
+
+TEST_F(VerifyMadeLog, RefusesPruningThatIsNotToldOfUnderACheckpoint) {
+  testing::MadeLog silent = made_;
+  silent.pruned = sign_pruned(silent.tree_of(18), silent.key(), second_);
+  silent.kept = 18;
+  EXPECT_TRUE(says(verdict_of(silent), "no event of the log says so")) << verdict();
+  testing::MadeLog late = silent;
+  late.add(
+      pruned_event(WallTime{}, 0, std::vector<std::uint64_t>{0, 10}, late.tree_of(18), PruneReason::kAge));
+  EXPECT_TRUE(says(verdict_of(late), "no event of the log says so")) << verdict();
+  late.checkpoint();
+  EXPECT_EQ(verdict_of(late), "");
+  testing::MadeLog by_other = pruned();
+  by_other.pruned = sign_pruned(by_other.tree_of(18), {testing::kSampleOrigin, other_.public_key()}, other_);
+  EXPECT_NE(verdict_of(by_other), "");
+  by_other.pruned = sign_pruned(by_other.tree_of(18), {testing::kSampleOrigin, first_.public_key()}, first_);
+  EXPECT_TRUE(says(verdict_of(by_other), "signed nothing else of what is kept")) << verdict();
+  testing::MadeLog other_roots = pruned();
+  other_roots.lines[3] = "{\"x\":1}";
+  other_roots.pruned =
+      sign_pruned(other_roots.tree_of(18), {testing::kSampleOrigin, second_.public_key()}, second_);
+  EXPECT_NE(verdict_of(other_roots), "");
+}
+
+TEST_F(VerifyMadeLog, IsHeldToCheckpointsFromElsewhereByTheKeyOfTheirPlace) {
+  EXPECT_EQ(verdict_of(made_), "");
+  const std::string saved = directory_.path("saved");
+  for (const auto& [size, note] : made_.notes) {
+    write_file(saved, note);
+    EXPECT_EQ(verdict("", saved), "") << size;
+  }
+  const crypto::MerkleTree tree = made_.tree_of(20);
+  write_file(saved,
+             sign_checkpoint({20, tree.root()}, {testing::kSampleOrigin, first_.public_key()}, first_));
+  EXPECT_TRUE(says(verdict("", saved), "a key that was not the log's at that place")) << verdict("", saved);
+  verdict_of(pruned());
+  write_file(saved, made_.notes.front().second);
+  EXPECT_TRUE(says(verdict("", saved), "was pruned")) << verdict("", saved);
 }
 
 }  // namespace

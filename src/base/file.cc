@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 
 namespace claviger::base {
@@ -16,6 +17,20 @@ Descriptor::~Descriptor() {
   const int reason = errno;
   ::close(fd_);
   errno = reason;
+}
+
+bool read_all(int fd, std::size_t most, std::string& into) {
+  into.clear();
+  std::array<char, 16384> piece;
+  for (;;) {
+    const ssize_t got = ::read(fd, piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return got == 0;
+    into.append(piece.data(), static_cast<std::size_t>(got));
+    if (into.size() > most) break;
+  }
+  errno = EFBIG;
+  return false;
 }
 
 bool write_all(int fd, std::string_view bytes) noexcept {

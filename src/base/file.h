@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,6 +33,10 @@ class Descriptor {
  private:
   int fd_ = -1;
 };
+
+// read(2) to the end, whatever signals come in between, into what is replaced. EFBIG when it is more than `most` bytes;
+// what is left is not read.
+bool read_all(int fd, std::size_t most, std::string& into);
 
 // write(2) until all of it is written, whatever signals come in between.
 bool write_all(int fd, std::string_view bytes) noexcept;

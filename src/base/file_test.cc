@@ -39,6 +39,47 @@ TEST(Descriptor, SaysWhyAFileCannotBeOpened) {
   EXPECT_FALSE(none.is_open());
 }
 
+TEST(ReadAll, ReadsAsMuchAsThereMayBeAndNoMore) {
+  const std::string sent(std::size_t{40'000}, 'x');  // more than one piece, and less than a pipe holds
+  for (const std::size_t most : {sent.size() + 1, sent.size(), sent.size() - 1, std::size_t{0}}) {
+    std::array<int, 2> ends{};
+    ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+    const Descriptor far(ends[0]);
+    {
+      const Descriptor near(ends[1]);
+      ASSERT_TRUE(write_all(near.number(), sent));
+    }
+    std::string into = "what was there";
+    errno = 0;
+    const bool is_all = read_all(far.number(), most, into);
+    EXPECT_EQ(is_all, most >= sent.size()) << most;
+    if (is_all) EXPECT_EQ(into, sent);
+    else EXPECT_EQ(errno, EFBIG) << most;
+  }
+}
+
+TEST(ReadAll, ReadsNothingFromWhatIsEmpty) {
+  const Descriptor empty("/dev/null", O_RDONLY);
+  std::string into = "what was there";
+  EXPECT_TRUE(read_all(empty.number(), 0, into));
+  EXPECT_EQ(into, "");
+}
+
+// What has no end is not read to it.
+TEST(ReadAll, DoesNotReadOnForEver) {
+  const Descriptor endless("/dev/zero", O_RDONLY);
+  std::string into;
+  EXPECT_FALSE(read_all(endless.number(), 1000, into));
+  EXPECT_EQ(errno, EFBIG);
+}
+
+TEST(ReadAll, SaysWhatTheSystemSaid) {
+  const Descriptor directory("/", O_RDONLY);
+  std::string into;
+  EXPECT_FALSE(read_all(directory.number(), 1000, into));
+  EXPECT_EQ(errno, EISDIR);
+}
+
 // A pipe is full after 64 KiB: write(2) then waits, and a signal ends it, with a part of the bytes written or none.
 TEST(WriteAll, GoesOnWhenSignalsComeInBetween) {
   struct sigaction quiet{}, before{};

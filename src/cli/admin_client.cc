@@ -66,6 +66,8 @@ void take_fields(const http::ResponseHead& head, AdminAnswer& answer) {
   answer.request_id = value("X-Request-Id");
   answer.next = value("X-Claviger-Next");
   answer.key = value("X-Claviger-Key");
+  answer.remaining = value("X-Claviger-Remaining");
+  answer.unreadable = value("X-Claviger-Unreadable");
   const auto retry = base::parse_decimal(value("Retry-After"), UINT32_MAX);
   answer.retry_after_seconds = retry.has_value() ? static_cast<std::uint32_t>(*retry) : 0;
 }

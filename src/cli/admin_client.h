@@ -32,6 +32,8 @@ struct AdminAnswer {
   std::string request_id;
   std::string next;  // X-Claviger-Next
   std::string key;  // X-Claviger-Key
+  std::string remaining;   // X-Claviger-Remaining
+  std::string unreadable;  // X-Claviger-Unreadable
   std::uint32_t retry_after_seconds = 0;
 };
 

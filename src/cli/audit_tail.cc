@@ -3,21 +3,17 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/parse.h"
-#include "cli/admin_client.h"
-#include "cli/admin_failure.h"
 #include "cli/catalog.h"
-#include "cli/event_line.h"
+#include "cli/event_source.h"
 #include "cli/output.h"
-#include "cli/printable.h"
 
 namespace claviger::cli {
 namespace {
 
-constexpr unsigned kPollSeconds = 2;
 constexpr std::size_t kMostEvents = 1000;  // that the API gives at once
-constexpr std::string_view kEvents = "/api/v1/audit/events";
 
 // While it lives, an interrupt ends the process with 0, but not in the middle of a line.
 class CleanInterrupt {
@@ -47,72 +43,81 @@ class AuditTail final : public Command {
     return "Show the last events of the audit log, and what follows";
   }
   std::string_view examples() const noexcept override {
-    return "  claviger audit tail                       the last 20\n"
-           "  claviger audit tail -n 200 -f             and whatever comes, until Ctrl-C\n"
-           "  claviger audit tail -n 1000 -o json | jq 'select(.type == \"api_key.revoked\")'\n\n"
+    return "  claviger audit tail                                    the last 20\n"
+           "  claviger audit tail -n 200 -f                          and whatever comes, until Ctrl-C\n"
+           "  claviger audit tail -f --upstream openai --status 5xx  of those alone\n"
+           "  claviger audit tail -f --data-dir /var/lib/claviger    from the files, whether the gateway "
+           "runs or not\n"
+           "  claviger audit tail -n 1000 -o json --type api_key.revoked\n\n"
            "-o json prints the log's lines as they are. To prove that none was altered: `claviger audit "
            "verify`.";
   }
   void declare(Flags& flags) override {
-    flags.option("-n,--lines", "N", count_, "How many of the last ones, up to 1000 (default: 20)");
+    flags.option("-n,--lines,--last", "N", count_, "How many of the last ones, up to 1000 (default: 20)");
     flags.flag("-f,--follow", follow_, "Go on with what comes; asks every 2 s");
     flags.option("-o,--output", "FORMAT", format_, "text or json (default: text)");
+    filter_.declare(flags, false);
+    log_.declare(flags);
   }
 
   Result<void> run() override {
     if (format_ != "text" && format_ != "json") return usage_error("-o takes text or json");
     const auto count = base::parse_decimal(count_, kMostEvents);
     if (!count.has_value() || *count == 0) return usage_error("-n takes a number from 1 to 1000");
-    const auto client = CLV_TRY(AdminClient::create());
-    AdminAnswer answer =
-        CLV_TRY(client->call({.target = std::string(kEvents) + "?last=" + std::to_string(*count)}));
-    CLV_TRY_VOID(show(answer.body));
-    return follow_ ? follow(*client, std::move(answer.next)) : ok();
+    EventQuery query{.terms = CLV_TRY(filter_.read(SystemClock().wall()))};
+    const auto source = CLV_TRY(EventSource::open(log_));
+    const audit::LogPlace end = CLV_TRY(source->end());
+    query.at = end;
+    query.most = static_cast<std::size_t>(*count);
+    const auto lines = CLV_TRY(last_lines(*source, query));
+    CLV_TRY_VOID(print(show_events(lines, format_)));
+    query.at = end;
+    query.most = kMostEvents;
+    query.order = audit::Order::kOldestFirst;
+    return follow_ ? follow(*source, std::move(query)) : ok();
   }
 
  private:
-  Result<void> show(std::string_view lines) const {
-    if (lines.empty()) return ok();
-    std::string out;
-    if (format_ == "json") out = printable_json(lines);
-    else
-      for (std::size_t end = 0; !lines.empty(); lines.remove_prefix(std::min(end + 1, lines.size()))) {
-        end = std::min(lines.find('\n'), lines.size());
-        if (end > 0) out += format_event(lines.substr(0, end)) + "\n";
+  // Those before query.at, oldest first. Few may match, and those may lie far back.
+  static Result<std::string> last_lines(EventSource& source, EventQuery query) {
+    const ProgressLine progress;
+    std::vector<std::string> pages;
+    for (std::uint64_t all = 0;;) {
+      audit::SearchPage page = CLV_TRY(source.search(query, false));
+      pages.push_back(std::move(page.lines));
+      query.most -= static_cast<std::size_t>(std::min<std::uint64_t>(query.most, page.events));
+      if (page.remaining == 0 || query.most == 0) break;
+      query.at = page.next;
+      all = std::max(all, page.remaining);
+      if (const auto report = progress.report()) report(all - page.remaining, all);
+    }
+    std::string lines;
+    for (const std::string& page : std::views::reverse(pages))
+      for (std::size_t end = page.size(); end > 0;) {
+        const std::size_t begin = end < 2 ? 0 : page.rfind('\n', end - 2) + 1;
+        lines.append(page, begin, end - begin);
+        end = begin;
       }
-    return print(out);
+    return lines;
   }
 
   // For ever: a gateway that restarts is waited for. A refusal that only the user can mend ends it.
-  Result<void> follow(AdminClient& client, std::string next) const {
+  Result<void> follow(EventSource& source, EventQuery query) const {
     const CleanInterrupt interrupt;
-    bool is_away = false;
     for (;;) {
-      if (next.empty())
-        return Error(Code::kInvalid, Blame::kOperator, "the gateway does not say where the log goes on");
-      const auto answer = client.exchange({.target = std::string(kEvents) + "?from=" + encode_query(next)});
-      const bool may_pass = !answer.has_value() || answer->status == 429 || answer->status >= 500;
-      if (may_pass) {
-        if (!is_away) remark((answer.has_value() ? reason(client, *answer) : answer.error()).what());
-        is_away = true;
-        ::sleep(answer.has_value() ? std::max(answer->retry_after_seconds, kPollSeconds) : kPollSeconds);
-        continue;
+      const audit::SearchPage page = CLV_TRY(source.search(query, true));
+      if (!page.lines.empty()) {
+        interrupt.hold();
+        CLV_TRY_VOID(print(show_events(page.lines, format_)));
+        interrupt.allow();
       }
-      if (answer->status >= 300) return reason(client, *answer);
-      is_away = false;
-      interrupt.hold();
-      CLV_TRY_VOID(show(answer->body));
-      interrupt.allow();
-      next = answer->next;
-      if (answer->body.empty()) ::sleep(kPollSeconds);
+      query.at = page.next;
+      if (page.remaining == 0) ::sleep(source.poll_seconds());
     }
   }
 
-  static Error reason(const AdminClient& client, const AdminAnswer& answer) {
-    return refusal(answer.status, answer.body, answer.request_id, answer.retry_after_seconds,
-                   client.address());
-  }
-
+  EventFilterFlags filter_;
+  LogDirectory log_;
   std::string count_ = "20", format_ = "text";
   bool follow_ = false;
 };

@@ -26,10 +26,17 @@ std::vector<std::unique_ptr<Command>> make_commands() {
   commands.push_back(make_explain());
   commands.push_back(make_status());
   commands.push_back(make_audit_tail());
+  commands.push_back(make_audit_search());
+  commands.push_back(make_audit_index());
   commands.push_back(make_audit_checkpoint());
+  commands.push_back(make_audit_pseudonym());
+  commands.push_back(make_audit_rotate_key());
   commands.push_back(make_backup());
   commands.push_back(make_restore());
   commands.push_back(make_audit_verify());
+  commands.push_back(make_audit_prove());
+  commands.push_back(make_audit_check_proof());
+  commands.push_back(make_audit_export());
   commands.push_back(make_version());
   return commands;
 }

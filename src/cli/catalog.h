@@ -27,10 +27,17 @@ std::unique_ptr<Command> make_key_revoke();
 std::unique_ptr<Command> make_principal_enable();
 std::unique_ptr<Command> make_principal_disable();
 std::unique_ptr<Command> make_audit_tail();
+std::unique_ptr<Command> make_audit_search();
+std::unique_ptr<Command> make_audit_index();
 std::unique_ptr<Command> make_audit_checkpoint();
+std::unique_ptr<Command> make_audit_pseudonym();
+std::unique_ptr<Command> make_audit_rotate_key();
 std::unique_ptr<Command> make_backup();
 std::unique_ptr<Command> make_restore();
 std::unique_ptr<Command> make_audit_verify();
+std::unique_ptr<Command> make_audit_prove();
+std::unique_ptr<Command> make_audit_check_proof();
+std::unique_ptr<Command> make_audit_export();
 std::unique_ptr<Command> make_version();
 
 }  // namespace claviger::cli

@@ -25,17 +25,10 @@ Error input_error(const std::string& name, int error_number) {
 
 Result<std::string> read_all(int fd, const std::string& name, std::size_t max) {
   std::string text;
-  std::array<char, 16384> piece;
-  for (;;) {
-    const ssize_t got = ::read(fd, piece.data(), piece.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return input_error(name, errno);
-    if (got == 0) return text;
-    text.append(piece.data(), static_cast<std::size_t>(got));
-    if (text.size() > max)
-      return Error::formatted(Code::kInvalid, Blame::kOperator,
-                              name + ": larger than the " + std::to_string(max) + " bytes it may have");
-  }
+  if (base::read_all(fd, max, text)) return text;
+  if (errno != EFBIG) return input_error(name, errno);
+  return Error::formatted(Code::kInvalid, Blame::kOperator,
+                          name + ": larger than the " + std::to_string(max) + " bytes it may have");
 }
 
 // Which signal came while a secret was typed; 0 for none.

@@ -27,6 +27,18 @@ std::string audit_lines(const base::Document& audit) {
   return out;
 }
 
+std::string sink_lines(const base::Document& sinks) {
+  std::string out;
+  for (const base::Document& sink : sinks.items) {
+    out += line("sink", fmt::format("{} ({}): {} events behind ({} s), {} sent, {} attempts failed, {} lost",
+                                    word(sink, "name"), word(sink, "type"), word(sink, "behind_events"),
+                                    word(sink, "behind_seconds"), word(sink, "sent"), word(sink, "failed"),
+                                    word(sink, "lost")));
+    if (text_member(sink, "failing") == "true") out += line("", "FAILING: " + word(sink, "failure"));
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string status_text(std::string_view address, const base::Document& status) {
@@ -35,6 +47,7 @@ std::string status_text(std::string_view address, const base::Document& status) 
   out += line("revision", word(status, "revision"));
   out += line("master key", word(status, "master_key_id"));
   if (const base::Document* audit = member(status, "audit"); audit != nullptr) out += audit_lines(*audit);
+  if (const base::Document* sinks = member(status, "sinks"); sinks != nullptr) out += sink_lines(*sinks);
   const base::Document* notices = member(status, "notices");
   if (notices == nullptr || notices->items.empty()) return out + line("notices", "none");
   std::string_view label = "notices";

@@ -23,6 +23,16 @@ TEST(StatusText, SaysWhatNeedsAttention) {
   EXPECT_TRUE(text.contains("notices      credential/main: unbound\n")) << text;
 }
 
+TEST(StatusText, SaysHowSinksAre) {
+  const std::string text = text_of(
+      R"({"sinks":[{"name":"siem","type":"webhook","next_event":7,"behind_events":5,"behind_seconds":61,"sent":7,)"
+      R"("failed":3,"lost":0,"failing":true,"failure":"the receiver answers 503"}]})");
+  EXPECT_TRUE(text.contains(
+      "sink         siem (webhook): 5 events behind (61 s), 7 sent, 3 attempts failed, 0 lost\n"))
+      << text;
+  EXPECT_TRUE(text.contains("FAILING: the receiver answers 503")) << text;
+}
+
 TEST(StatusText, IsReadableWithoutMostOfIt) {
   EXPECT_TRUE(text_of("{}").contains("ready        NO\n"));
   EXPECT_TRUE(text_of("{}").contains("notices      none\n"));

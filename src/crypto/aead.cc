@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "crypto/openssl_memory.h"
+#include "crypto/openssl_owned.h"
 #include "crypto/random.h"
 
 namespace claviger::crypto {
@@ -23,10 +24,7 @@ EVP_CIPHER* aes_256_gcm() noexcept {
   return algorithm;
 }
 
-struct FreeContext {
-  void operator()(EVP_CIPHER_CTX* context) const noexcept { ::EVP_CIPHER_CTX_free(context); }
-};
-using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, FreeContext>;
+using CipherContext = Owned<EVP_CIPHER_CTX, ::EVP_CIPHER_CTX_free>;
 
 const unsigned char* octets(std::span<const std::byte> data) noexcept {
   return reinterpret_cast<const unsigned char*>(data.data());

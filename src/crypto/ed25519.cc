@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "crypto/openssl_memory.h"
+#include "crypto/openssl_owned.h"
 
 namespace claviger::crypto {
 namespace {
@@ -18,14 +19,8 @@ const unsigned char* octets(std::span<const std::byte> data) noexcept {
   return reinterpret_cast<const unsigned char*>(data.data());
 }
 
-struct FreeKey {
-  void operator()(EVP_PKEY* key) const noexcept { ::EVP_PKEY_free(key); }
-};
-struct FreeContext {
-  void operator()(EVP_MD_CTX* context) const noexcept { ::EVP_MD_CTX_free(context); }
-};
-using KeyPointer = std::unique_ptr<EVP_PKEY, FreeKey>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, FreeContext>;
+using KeyPointer = Owned<EVP_PKEY, ::EVP_PKEY_free>;
+using DigestContext = Owned<EVP_MD_CTX, ::EVP_MD_CTX_free>;
 
 // What OpenSSL fetches by itself at the first signature and keeps: held here, so that it is fetched outside of any
 // ArenaScope, and once.

@@ -17,6 +17,7 @@
 
 #include "base/check.h"
 #include "crypto/openssl_memory.h"
+#include "crypto/openssl_owned.h"
 
 namespace claviger::crypto {
 namespace {
@@ -40,15 +41,8 @@ EVP_KDF* hkdf() noexcept {
   return algorithm;
 }
 
-template <auto Free>
-struct Freer {
-  template <class T>
-  void operator()(T* context) const noexcept {
-    Free(context);
-  }
-};
-using MacContext = std::unique_ptr<EVP_MAC_CTX, Freer<::EVP_MAC_CTX_free>>;
-using KdfContext = std::unique_ptr<EVP_KDF_CTX, Freer<::EVP_KDF_CTX_free>>;
+using MacContext = Owned<EVP_MAC_CTX, ::EVP_MAC_CTX_free>;
+using KdfContext = Owned<EVP_KDF_CTX, ::EVP_KDF_CTX_free>;
 
 // OpenSSL's parameters are not const, and may not be null even where they are empty.
 OSSL_PARAM octets(const char* name, std::span<const std::byte> data) noexcept {

@@ -24,8 +24,10 @@ namespace {
 enum class Use : std::uintptr_t {
   kOther = 0,
   kKeys = 1,           // key schedules, MAC and KDF keys, DRBG state
-  kRecordBuffer = 2,   // 16 KiB TLS record buffers
+  kRecordBuffer = 2,   // TLS record buffers, of 16 KiB and more
 };
+
+constexpr std::size_t kLeastRecordBuffer = std::size_t{16} << 10;  // smaller ones are wiped like all else
 
 bool contains(const char* file, const char* part) noexcept { return std::strstr(file, part) != nullptr; }
 
@@ -108,7 +110,8 @@ void openssl_free(void* block, const char* file, int /*line*/) noexcept {
   }
   // Connections that carry secrets set SSL_OP_CLEANSE_PLAINTEXT, which wipes records where there is
   // plaintext; wiping 16 KiB again for each would cost more than the request.
-  if (uses.find(file) != Use::kRecordBuffer) base::wipe(block, ::malloc_usable_size(block));
+  const std::size_t size = ::malloc_usable_size(block);
+  if (size < kLeastRecordBuffer || uses.find(file) != Use::kRecordBuffer) base::wipe(block, size);
   std::free(block);
 }
 

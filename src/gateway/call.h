@@ -3,12 +3,15 @@
 
 #include <array>
 #include <bitset>
+#include <chrono>
 #include <cstdint>
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/ip.h"
 #include "credentials/kind.h"
+#include "gateway/trace_context.h"
 #include "gateway/world.h"
 #include "http/message.h"
 #include "http/path.h"
@@ -21,16 +24,33 @@ namespace claviger::gateway {
 
 using RequestId = std::array<char, 32>;  // hex
 
+// What was decided of a call, as the audit log has it.
+enum class Decision : std::uint8_t {
+  kRefused,          // before anybody looked whether it is allowed: it cannot be read, or leads nowhere
+  kAllowed,
+  kDenied,           // no grant gives it
+  kLimited,          // by a rate, a quota or a share
+  kUnauthenticated,
+  kShed,             // memory or descriptors run short
+  kUnavailable,      // it could not be recorded or counted
+};
+std::string_view decision_name(Decision decision) noexcept;  // "allowed"
+Decision decision_of(Code refused) noexcept;
+
+struct Call;
+// For the record: what refuses the call, in one word of the schema's (docs/formats/audit_events.md), a literal.
+Error refused_by(std::string_view rule, Call& call, Error error) noexcept;
+
 // One call on its way through the pipeline: what came in, and what the stages have found out so far.
 // Everything is borrowed: the head from the connection, the rest from the world that the call holds on to.
 struct Call {
   const http::RequestHead* head = nullptr;
   const World* world = nullptr;
-  base::IpAddress address;        // the caller's
-  std::string_view address_text;
+  base::IpAddress address;  // the caller's
+  std::string_view address_text;  // as it is recorded: as it is, a pseudonym, or empty
   const net::PeerCertificate* certificate =
       nullptr;  // that the connection has shown; null: none that is trusted
-  bool needs_certificate = false;                     // whatever else is shown
+  bool needs_certificate = false;  // whatever else is shown
   bool lost_certificate = false;  // one was shown, and is not trusted any more
   RequestId request_id{};
   WallTime wall{};
@@ -42,7 +62,7 @@ struct Call {
   http::PathTraits path;
   bool path_is_canonical = false;
   // authenticate
-  policy::KeyId presented_id;     // of the key that was presented, known or not; zeros for none
+  policy::KeyId presented_id;  // of the key that was presented, known or not; zeros for none
   const policy::ApiKey* key = nullptr;  // null: it was the certificate alone
   std::string_view certificate_name;  // by which the principal is known, of that certificate; empty: by none
   policy::PrincipalIndex principal_index = 0;
@@ -62,8 +82,15 @@ struct Call {
   std::bitset<http::kMaxFields> forward;  // of head->fields
   // attach
   const credentials::Credential* credential = nullptr;
+  std::uint32_t credential_version = 0;
+
+  // What decided it, for the record. Stages that refuse say by which rule; a literal.
+  Decision decision = Decision::kRefused;
+  std::string_view rule;
+  TraceContext trace;  // the caller's
 
   // relay
+  std::uint64_t started = 0;  // which event of the lane says that it begins; 0: none does
   bool has_its_share = false;  // of the upstream's connections: refused for that
 
   // What came of it, for the record.
@@ -72,9 +99,14 @@ struct Call {
   std::string_view outcome;  // "ok", an error code, or "revoked"
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
+  std::uint32_t credential_opened = 0;  // how often its secret was decrypted
+  std::chrono::microseconds waited{};  // before it was sent: for the audit log and for quotas
+  std::chrono::microseconds connect{};  // for connections to the upstream
+  std::chrono::microseconds first_byte{};  // from its beginning to the head of the answer
   bool reused = false;
   unsigned retries = 0;  // attempts upstream beyond the first
 
+  std::string_view span_id() const noexcept { return id().substr(16); }  // unique, like the whole
   std::string_view id() const noexcept { return {request_id.data(), request_id.size()}; }
   std::string_view path_below_mount() const noexcept { return rest.empty() ? std::string_view("/") : rest; }
 };

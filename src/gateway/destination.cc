@@ -3,10 +3,8 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -29,18 +27,11 @@ Error wrong_ca(const policy::UpstreamResource& upstream, std::string_view what) 
 }
 
 // All of it; nothing when it cannot be read, is empty, no regular file, or out of proportion.
-std::string read_all(int fd) {
+std::string read_regular_file(int fd) {
   struct stat status{};
   if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) return {};
   std::string text;
-  std::vector<char> piece(std::size_t{64} << 10);
-  for (;;) {
-    const ssize_t got = ::read(fd, piece.data(), piece.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0 || text.size() > kMaxCaFile) return {};
-    if (got == 0) return text;
-    text.append(piece.data(), static_cast<std::size_t>(got));
-  }
+  return base::read_all(fd, kMaxCaFile, text) ? text : std::string();
 }
 
 void append_text(std::string& out, char type, std::string_view text) {
@@ -125,7 +116,7 @@ Result<CaFile> read_ca_file(const policy::UpstreamResource& upstream) {
   if (!file.is_open()) return wrong_ca(upstream, "tls.ca '" + path + "' cannot be read");
   if (const auto trusted = base::check_not_writable_by_others(file.number(), path); !trusted.has_value())
     return wrong_ca(upstream, "tls.ca: " + std::string(trusted.error().what()));
-  CaFile ca{read_all(file.number()), {}};
+  CaFile ca{read_regular_file(file.number()), {}};
   if (ca.pem.empty()) return wrong_ca(upstream, "tls.ca '" + path + "' cannot be read");
   ca.digest = base::format_hex(crypto::Sha256().digest(ca.pem));
   return ca;

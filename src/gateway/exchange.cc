@@ -68,8 +68,12 @@ net::Task<Result<void>> Exchange::send_head() {
   scratch.will_use(room.size());
   auto written = write_outgoing_head(call_, lease_.authority(), worker_.opener, head);
   scratch.will_use(head.size());
+  // What does not fit was opened all the same.
+  if (written.has_value() || written.error().code() == Code::kHeadTooLarge) {
+    ++call_.credential_opened;
+    worker_.metrics.add(Counter::kCredentialsOpened);
+  }
   if (!written.has_value()) co_return written;
-  worker_.metrics.add(Counter::kCredentialsOpened);
   const std::size_t head_size = head.size();
   append_early_body(head);
   scratch.will_use(head.size());
@@ -221,6 +225,8 @@ net::Task<Result<void>> Exchange::read_final_head() {
     const http::ResponseHead& answer = upstream_.head();
     if (answer.status >= 200) {
       has_answer_ = true;
+      call_.first_byte =
+          std::chrono::duration_cast<std::chrono::microseconds>(worker_.loop.now() - call_.began);
       lease_.answered(answer.status);
       co_return ok();
     }

@@ -22,18 +22,33 @@ bool is_usable(const policy::ApiKey& key, const base::IpAddress& address, const 
          !policy.principal(key.principal).disabled;
 }
 
+namespace {
+
+std::string_view why_not_usable(const policy::ApiKey& key, const policy::Snapshot& policy,
+                                WallTime now) noexcept {
+  if (key.expires && *key.expires <= now) return "key_expired";
+  return policy.principal(key.principal).disabled ? "principal_disabled" : "key_address";
+}
+
+}  // namespace
+
 Result<const policy::ApiKey*> check_key(std::string_view text, const base::IpAddress& address,
                                         const policy::Snapshot& policy, WallTime now, crypto::Sha256& sha256,
-                                        policy::KeyId& presented) noexcept {
+                                        policy::KeyId& presented, std::string_view* why) noexcept {
+  const auto is_wrong = [why](std::string_view word) {
+    if (why != nullptr) *why = word;
+    return unknown_key();
+  };
   const auto parsed = identity::parse_api_key(text);
+  if (!parsed && why != nullptr) *why = "key_form";
   if (!parsed)
     return Error(Code::kUnauthenticated, Blame::kCaller,
                  "that is not an API key of this gateway (clv_...), or it was mistyped");
   parsed->id.copy(presented.chars.data(), presented.chars.size());
   const policy::ApiKey* key = policy.find_key(parsed->id);
-  if (key == nullptr) return unknown_key();
-  if (!crypto::equal_constant_time(sha256.digest(text), key->hash)) return unknown_key();
-  if (!is_usable(*key, address, policy, now)) return unknown_key();
+  if (key == nullptr) return is_wrong("unknown_key");
+  if (!crypto::equal_constant_time(sha256.digest(text), key->hash)) return is_wrong("wrong_key");
+  if (!is_usable(*key, address, policy, now)) return is_wrong(why_not_usable(*key, policy, now));
   return key;
 }
 

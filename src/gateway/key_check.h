@@ -19,9 +19,9 @@ bool is_usable(const policy::ApiKey& key, const base::IpAddress& address, const 
                WallTime now) noexcept;
 
 // The key that `text` is. kUnauthenticated otherwise, in words that do not tell why. `presented` gets the id that
-// the text claims, known or not. Takes as long for any key that is known. The one check for callers and for management.
+// the text claims, known or not; `why` one word for the logs, which may say more. Takes as long for any key that is known. The one check for callers and for management.
 Result<const policy::ApiKey*> check_key(std::string_view text, const base::IpAddress& address,
                                         const policy::Snapshot& policy, WallTime now, crypto::Sha256& sha256,
-                                        policy::KeyId& presented) noexcept;
+                                        policy::KeyId& presented, std::string_view* why = nullptr) noexcept;
 
 }  // namespace claviger::gateway

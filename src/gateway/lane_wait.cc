@@ -5,6 +5,8 @@
 #include <coroutine>
 #include <utility>
 
+#include "gateway/record.h"
+
 namespace claviger::gateway {
 namespace {
 
@@ -40,10 +42,10 @@ net::Task<Result<void>> wait_for_lane(Worker& worker, http::ServerConnection& ca
   worker.metrics.add(telemetry::Counter::kAuditWaits);
   net::Source& source = caller.stream().source();
   const Monotonic until = worker.loop.now() + worker.shared.lane_timeout;
-  while (!worker.lane->has_room()) {
+  while (!lane_has_room(worker)) {
     if (source.is_broken() || source.is_cancelled())
       co_return Error(Code::kCancelled, Blame::kGateway, "nobody waits for an answer any more");
-    if (worker.loop.now() >= until) {
+    if (worker.loop.now() >= until || lane_is_failing(worker)) {
       worker.metrics.add(telemetry::Counter::kAuditRefused);
       co_return Error(Code::kUnavailable, Blame::kOperator,
                       "the audit log cannot take more events at the moment");
@@ -52,6 +54,22 @@ net::Task<Result<void>> wait_for_lane(Worker& worker, http::ServerConnection& ca
     co_await NextEvent(source);
   }
   co_return ok();
+}
+
+net::Task<Result<void>> put_on_disk(Worker& worker, http::ServerConnection& caller, Call& call,
+                                    Interruption& interruption) {
+  record_start(worker, call);
+  const Monotonic since = worker.loop.now();
+  const auto on_disk = co_await DiskQueue::Wait(*worker.disk_queue, caller.stream().source(), interruption);
+  const auto waited = worker.loop.now() - since;
+  call.waited += std::chrono::duration_cast<std::chrono::microseconds>(waited);
+  worker.metrics.add_disk_wait(waited);
+  if (!on_disk.has_value() && on_disk.error().code() == Code::kUnavailable) {
+    call.decision = Decision::kUnavailable;
+    call.rule = "audit_log";
+    worker.metrics.add(telemetry::Counter::kAuditRefused);
+  }
+  co_return on_disk;
 }
 
 }  // namespace claviger::gateway

@@ -74,6 +74,10 @@ Result<void> write_outgoing_head(const Call& call, std::string_view host, vault:
   out.field("Host", host);
   for (std::size_t i = 0; i < head.fields.size(); ++i)
     if (call.forward[i]) out.field(head.fields[i].name, head.fields[i].value);
+  if (call.trace.is_there()) {
+    const auto parent = write_traceparent(call.trace, call.span_id());
+    out.field("traceparent", {parent.data(), parent.size()});
+  }
   out.field("X-Request-Id", call.id());
   write_framing(head, out);
   CLV_TRY_VOID(call.credential->write_fields(out, opener));

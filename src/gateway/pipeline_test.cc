@@ -173,6 +173,58 @@ TEST_F(PipelineTest, FramesTheBodyItselfAndPassesTheExpectationOn) {
   EXPECT_EQ(chunked.find("Content-Length"), std::string::npos);
 }
 
+TEST_F(PipelineTest, ContinuesATraceWithASpanOfItsOwnAndPassesItsStateOn) {
+  const std::string trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+  Call call = stand.call(get("/api/v1/x", "X-API-Key: $KEY\r\nTracestate: a=1\r\nTraceParent: 00-" + trace +
+                                              "-00f067aa0ba902b7-01\r\nTracestate: b=2\r\n"));
+  ASSERT_TRUE(stand.run(call).has_value());
+  EXPECT_EQ(call.trace.id(), trace);
+  const std::string head = stand.outgoing(call);
+  EXPECT_NE(head.find("\r\ntraceparent: 00-" + trace + "-" + std::string(call.id().substr(16)) + "-01\r\n"),
+            std::string::npos);
+  EXPECT_EQ(head.find("TraceParent"), std::string::npos);
+  EXPECT_NE(head.find("\r\nTracestate: a=1\r\nTracestate: b=2\r\n"), std::string::npos);
+}
+
+TEST_F(PipelineTest, DropsATraceThatIsNoneAndAStateWithoutOne) {
+  for (const char* fields : {"Traceparent: 00-x\r\nTracestate: a=1\r\n", "Tracestate: a=1\r\n"}) {
+    const std::string head = sent(get("/api/v1/x", std::string("X-API-Key: $KEY\r\n") + fields));
+    EXPECT_EQ(head.find("race"), std::string::npos) << head;
+  }
+}
+
+TEST_F(PipelineTest, BeginsATraceOnlyWhereItIsToldTo) {
+  EXPECT_EQ(sent(get("/api/v1/x")).find("traceparent"), std::string::npos);
+  stand.worker().settings.begins_traces = true;
+  Call call = stand.call(get("/api/v1/x", "X-API-Key: $KEY\r\nTracestate: a=1\r\n"));
+  ASSERT_TRUE(stand.run(call).has_value());
+  const std::string head = stand.outgoing(call);
+  EXPECT_NE(head.find("\r\ntraceparent: 00-" + std::string(call.id()) + "-" + std::string(call.span_id()) +
+                      "-00\r\n"),
+            std::string::npos);
+  EXPECT_EQ(head.find("Tracestate"), std::string::npos);
+}
+
+TEST_F(PipelineTest, SaysForTheRecordWhatRefusedACall) {
+  const auto rule = [&](const std::string& text) {
+    Call call = stand.call(text);
+    const auto outcome = stand.run(call);
+    EXPECT_EQ(call.decision, outcome.has_value() ? Decision::kAllowed : Decision::kRefused);
+    return std::string(call.rule);
+  };
+  EXPECT_EQ(rule(get("/api/v1/x")), "");
+  EXPECT_EQ(rule(get("/api/v1/x", "")), "no_key");
+  EXPECT_EQ(rule(get("/api/v1/x", "X-API-Key: fake\r\n")), "key_form");
+  EXPECT_EQ(rule(get("/api/v2/x")), "no_grant");
+  EXPECT_EQ(rule("TRACK /api/v1/x HTTP/1.1\r\nHost: gw\r\nX-API-Key: $KEY\r\n\r\n"), "method");
+  EXPECT_EQ(rule(get("/nowhere")), "no_upstream");
+  EXPECT_EQ(rule(get("/api/a%2Fb")), "encoded_slash");
+  EXPECT_EQ(rule(get("/api/./x")), "path");
+  EXPECT_EQ(rule(get("/api/v1/x?k=$KEY")), "key_in_url");
+  EXPECT_EQ(rule(get("/api/v1/x", "X-API-Key: $KEY\r\nX-HTTP-Method: PUT\r\n")), "override");
+  EXPECT_EQ(rule(get("/bare/x")), "no_credential");
+}
+
 TEST_F(PipelineTest, RequestIdsAreTheGatewaysOwnAndNeverRepeat) {
   const std::string head = sent(get("/api/v1/x", "X-API-Key: $KEY\r\nX-Request-Id: chosen-by-caller\r\n"));
   EXPECT_EQ(head.find("chosen-by-caller"), std::string::npos);

@@ -5,6 +5,7 @@
 
 #include "gateway/active_calls.h"
 #include "gateway/exchange.h"
+#include "gateway/lane_wait.h"
 
 namespace claviger::gateway {
 namespace {
@@ -42,6 +43,8 @@ Result<void> check_share(Worker& worker, const UpstreamPool& pool, Call& call) n
   const std::size_t share = pool.share();
   if (worker.active_calls.count(call.principal->name, pool.key(), share) < share) return ok();
   call.has_its_share = true;
+  call.decision = Decision::kLimited;
+  call.rule = "upstream_share";
   worker.metrics.add(telemetry::Counter::kLimitUpstreamConnectionsPerPrincipal);
   return Error(Code::kLimited, Blame::kCaller,
                "this caller has its share of the upstream's connections in use; try again when one of its "
@@ -73,11 +76,18 @@ net::Task<Result<void>> relay(Worker& worker, http::ServerConnection& caller, Ca
   CLV_CO_TRY_VOID(check_share(worker, pool, call));
   ActiveCall active(worker.active_calls, call, caller);
   active.end_at(worker.loop, call.began + timeouts.total);
+  // Before a connection is asked for: nobody else's are kept from him while the disk works.
+  if (worker.disk_queue != nullptr) {
+    auto on_disk = co_await put_on_disk(worker, caller, call, active.interruption());
+    if (!on_disk.has_value()) co_return end(std::move(on_disk), worker, caller, call, active);
+  }
   pool.stats().add(UpstreamCount::kCalls);
   Attempts attempts;
   HeldBody held(worker.buffers);
   for (;;) {
+    const Monotonic asked = worker.loop.now();
     auto lease = co_await pool.acquire(attempts, {timeouts.connect, timeouts.tls}, active.interruption());
+    call.connect += std::chrono::duration_cast<std::chrono::microseconds>(worker.loop.now() - asked);
     call.retries = attempts.retries;
     if (!lease.has_value()) co_return end(std::move(lease).error(), worker, caller, call, active);
     call.reused = lease->is_reused();

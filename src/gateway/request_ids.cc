@@ -33,7 +33,7 @@ RequestIds::RequestIds() noexcept {
 }
 
 RequestId RequestIds::next() noexcept {
-  ++low_;
+  if (++low_ == 0) ++low_;  // zeros are no span id (trace_context.h)
   RequestId id;
   write_hex(high_, id.data());
   write_hex(spread(low_), id.data() + 16);

@@ -34,6 +34,11 @@ Call begin(Worker& worker, http::ServerConnection& caller) noexcept {
   return call;
 }
 
+// A call waits before it is sent, if at all: all of its time so far was that.
+void note_wait(const Worker& worker, Call& call) noexcept {
+  call.waited = std::chrono::duration_cast<std::chrono::microseconds>(worker.loop.now() - call.began);
+}
+
 // After a wait, in which everything may have changed.
 void look_again(const Worker& worker, http::ServerConnection& caller, Call& call) noexcept {
   call.wall = worker.loop.wall_now();
@@ -69,8 +74,18 @@ void forget_decisions(Call& call) noexcept {
   call.upstream = nullptr;
   call.grant = nullptr;
   call.credential = nullptr;
+  call.credential_version = 0;
+  call.decision = Decision::kRefused;
   call.forward.reset();
   call.needs_lease = false;
+}
+
+// For the record: what came of it before it was sent. It is part of its trace even where its fields were not looked through.
+void note_refusal(Call& call, Decision decision, std::string_view rule) noexcept {
+  call.decision = decision;
+  if (call.rule.empty()) call.rule = rule;
+  if (call.head != nullptr && call.trace.state == TraceContext::State::kUnread)
+    call.trace = find_trace(call.head->fields);
 }
 
 bool is_overloaded(const Worker& worker) noexcept {
@@ -81,6 +96,7 @@ bool is_overloaded(const Worker& worker) noexcept {
 // memory and descriptors come back.
 net::Task<void> shed(Worker& worker, http::ServerConnection& caller, Call& call) {
   worker.metrics.add(Counter::kCallsShed);
+  note_refusal(call, Decision::kShed, "overload");
   caller.close_after_answer();
   const Error error(Code::kUnavailable, Blame::kGateway,
                     "calls are shed while memory or file descriptors run short");
@@ -104,7 +120,9 @@ net::Task<void> serve_call(Worker& worker, http::ServerConnection& caller) {
   if (!lane_has_room(worker)) {
     // Before anything is decided: what could not be recorded is not done.
     const auto room = co_await wait_for_lane(worker, caller);
+    note_wait(worker, call);
     if (!room.has_value()) {
+      note_refusal(call, Decision::kUnavailable, "audit_log");
       co_await answer_with_problem(worker, caller, call, room.error());
       record_line(worker, call);
       co_return;
@@ -118,6 +136,7 @@ net::Task<void> serve_call(Worker& worker, http::ServerConnection& caller) {
   if (needs_handshake(call)) caller.close_after_answer();
   for (int leases = 0; outcome.has_value() && call.needs_lease; ++leases) {
     outcome = leases < kMostLeases ? co_await wait_for_lease(worker, call) : too_many_leases();
+    note_wait(worker, call);
     if (!outcome.has_value()) break;
     // Decided anew, by the newest world: what was decided is as old as that wait was long.
     forget_decisions(call);
@@ -127,6 +146,7 @@ net::Task<void> serve_call(Worker& worker, http::ServerConnection& caller) {
     outcome = run_pipeline(call, worker);
   }
   if (outcome.has_value()) outcome = co_await relay(worker, caller, call, **world);
+  else note_refusal(call, decision_of(outcome.error().code()), call.needs_lease ? "quota" : "");
   if (outcome.has_value()) {
     call.outcome = "ok";
     worker.metrics.add(answers_of(call.status));
@@ -140,14 +160,9 @@ net::Task<void> refuse_call(Worker& worker, http::ServerConnection& caller, Erro
   Call call = begin(worker, caller);
   if (error.code() == Code::kTooLarge)
     call.head = &caller.head();  // it was read; its body is what is refused
+  note_refusal(call, Decision::kRefused, call.head != nullptr ? "body" : "head");
   co_await answer_with_problem(worker, caller, call, error);
-  if (lane_has_room(worker)) {
-    record_call(worker, call);
-  } else {
-    // Nothing was done for it, so nothing waits for its event.
-    worker.metrics.add(Counter::kAuditRefusalsUnrecorded);
-    record_line(worker, call);
-  }
+  record_call(worker, call);
 }
 
 }  // namespace claviger::gateway

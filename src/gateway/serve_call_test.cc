@@ -111,7 +111,7 @@ TEST_F(ServeCallTest, BytesThatComeMeanwhileNeitherEndTheWaitNorAreLost) {
   EXPECT_TRUE(stand.run_until([&] { return script.received[0].ends_with("\r\n\r\nabcdef"); }));
 }
 
-TEST_F(ServeCallTest, AnUnreadableHeadIsRecordedWhenThereIsRoomAndCountedWhenNot) {
+TEST_F(ServeCallTest, AnUnreadableHeadIsRecordedWhenThereIsRoomAndToldOfAsANumberWhenNot) {
   caller->say("GET / HTTP/9.9\r\n\r\n");
   ASSERT_TRUE(caller->hears("400"));
   EXPECT_EQ(stand.lane().events.size(), 1U);
@@ -120,7 +120,29 @@ TEST_F(ServeCallTest, AnUnreadableHeadIsRecordedWhenThereIsRoomAndCountedWhenNot
   other.say("GET / HTTP/9.9\r\n\r\n");
   ASSERT_TRUE(other.hears("400"));
   EXPECT_EQ(stand.lane().events.size(), 1U);
-  EXPECT_EQ(count(Counter::kAuditRefusalsUnrecorded), 1U);
+  EXPECT_EQ(count(Counter::kAuditRefusalsCounted), 1U);
+  stand.lane().room_left = true;
+  report_all_refusals(stand.worker());
+  ASSERT_EQ(stand.lane().events.size(), 2U);
+  EXPECT_THAT(stand.lane().events.back(), ::testing::HasSubstr(R"("type":"calls.refused","count":1,)"
+                                                               R"("codes":{"bad_request":1},)"));
+}
+
+TEST_F(ServeCallTest, StrangersCannotFillTheLogHoweverManyRequestsTheySend) {
+  stand.worker().settings.unauthenticated = {1'000'000, std::chrono::seconds(60)};
+  for (std::uint32_t i = 0; i < Refusals::kBurst + 5; ++i) {
+    Caller stranger(stand);
+    stranger.say("GET /api/v1/x HTTP/1.1\r\nHost: g\r\n\r\n");
+    ASSERT_TRUE(stranger.hears("401"));
+  }
+  EXPECT_EQ(stand.lane().events.size(), Refusals::kBurst);
+  EXPECT_EQ(count(Counter::kAuditRefusalsCounted), 5U);
+  caller->get("/api/v1/x");  // who is known has an event each
+  ASSERT_TRUE(caller->hears("ok"));
+  EXPECT_EQ(stand.lane().events.size(), Refusals::kBurst + 1);
+  report_all_refusals(stand.worker());
+  EXPECT_THAT(stand.lane().events.back(),
+              ::testing::HasSubstr(R"("codes":{"unauthenticated":5},"addresses":[{"address":")"));
 }
 
 TEST_F(ServeCallTest, ACallUnderWayIsRecordedThoughTheLaneIsFull) {

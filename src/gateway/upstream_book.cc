@@ -129,6 +129,13 @@ std::map<std::string, UpstreamBook::Sample> UpstreamBook::samples() const {
   return all;
 }
 
+std::vector<EndpointState> UpstreamBook::endpoints() const {
+  std::vector<EndpointState> all;
+  for (const auto& [name, sample] : samples())
+    for (const auto& [endpoint, is_up] : sample.is_up) all.push_back({name, endpoint, is_up});
+  return all;
+}
+
 std::string UpstreamBook::expose() const {
   const std::map<std::string, Sample> all = samples();
   telemetry::Exposition out;

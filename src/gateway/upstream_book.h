@@ -83,6 +83,13 @@ class alignas(64) UpstreamStats {
   std::atomic<bool> retired_{false};
 };
 
+// One address of an upstream, as all of those workers see it that call it.
+struct EndpointState {
+  std::string upstream;
+  std::string endpoint;
+  bool is_up = true;
+};
+
 // What all workers count of upstreams, by the upstreams' names. A hundred at most have one of their own; the rest is summed up
 // under "(other)", which no upstream can be called.
 //
@@ -93,6 +100,8 @@ class UpstreamBook {
 
   // Prometheus text: families of their own, behind others'.
   std::string expose() const;
+  // Of those that have been called; of those under "(other)" nothing.
+  std::vector<EndpointState> endpoints() const;
 
  private:
   friend class UpstreamStats;

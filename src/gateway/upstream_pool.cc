@@ -191,7 +191,6 @@ UpstreamPool::UpstreamPool(const PoolSurroundings& surroundings, const UpstreamR
     endpoints_[i].number = i;
     endpoints_[i].settings = &settings;
     endpoints_[i].tls = settings.tls ? settings.tls->clone() : nullptr;
-    endpoints_[i].idle.reserve(around_.limits.connections);  // so that giving back never allocates
   }
 }
 
@@ -250,18 +249,22 @@ bool UpstreamPool::make_room() noexcept {
   const auto with_idle =
       std::ranges::find_if(endpoints_, [](const PooledEndpoint& each) { return !each.idle.empty(); });
   if (with_idle == endpoints_.end()) return false;
-  PooledConnection& oldest = *with_idle->idle.front();
-  oldest.connection.stream().source().forget(oldest);
-  drop_idle(oldest);
+  discard(pop_idle(with_idle->idle, with_idle->idle.begin()));  // the one used longest ago
   return true;
+}
+
+std::unique_ptr<PooledConnection> UpstreamPool::pop_idle(PooledEndpoint::Idle& idle,
+                                                         PooledEndpoint::Idle::iterator which) noexcept {
+  std::unique_ptr<PooledConnection> connection = std::move(*which);
+  idle.erase(which);
+  count_idle(-1);
+  connection->connection.stream().source().forget(*connection);
+  return connection;
 }
 
 std::unique_ptr<PooledConnection> UpstreamPool::take_idle(PooledEndpoint& endpoint) noexcept {
   while (!endpoint.idle.empty()) {
-    std::unique_ptr<PooledConnection> connection = std::move(endpoint.idle.back());
-    endpoint.idle.pop_back();
-    count_idle(-1);
-    connection->connection.stream().source().forget(*connection);
+    auto connection = pop_idle(endpoint.idle, endpoint.idle.end() - 1);
     if (connection->connection.is_fresh()) return connection;
     discard(std::move(connection));
   }
@@ -303,7 +306,6 @@ net::Task<Result<UpstreamPool::Lease>> UpstreamPool::acquire(Attempts& attempts,
 
 void UpstreamPool::count_retry(Attempts& attempts) noexcept {
   ++attempts.retries;
-  around_.metrics.add(Counter::kUpstreamRetried);
   stats_.add(UpstreamCount::kRetries);
 }
 
@@ -345,23 +347,14 @@ void UpstreamPool::drop_idle(PooledConnection& connection) noexcept {
   const auto found =
       std::find_if(idle.begin(), idle.end(), [&](const auto& each) { return each.get() == &connection; });
   CLV_CHECK(found != idle.end());
-  std::unique_ptr<PooledConnection> dropped = std::move(*found);
-  idle.erase(found);
-  count_idle(-1);
-  discard(std::move(dropped));
+  discard(pop_idle(idle, found));
 }
 
 void UpstreamPool::retire() noexcept {
   retired_ = true;
   stats_.retire();
   for (PooledEndpoint& endpoint : endpoints_) {
-    while (!endpoint.idle.empty()) {
-      std::unique_ptr<PooledConnection> connection = std::move(endpoint.idle.back());
-      endpoint.idle.pop_back();
-      count_idle(-1);
-      connection->connection.stream().source().forget(*connection);
-      discard(std::move(connection));
-    }
+    while (!endpoint.idle.empty()) discard(pop_idle(endpoint.idle, endpoint.idle.end() - 1));
     endpoint.idle.shrink_to_fit();
   }
 }

@@ -47,7 +47,8 @@ struct PooledEndpoint {
   std::size_t number = 0;  // in the order written
   const UpstreamEndpoint* settings = nullptr;
   std::shared_ptr<net::ClientTls> tls;  // null for http
-  std::vector<std::unique_ptr<PooledConnection>> idle;  // last used last
+  using Idle = std::vector<std::unique_ptr<PooledConnection>>;
+  Idle idle;  // last used last
   std::size_t in_flight = 0;  // calls
   EndpointHealth health;
 };
@@ -154,6 +155,9 @@ class UpstreamPool {
   PooledEndpoint* choose(const Attempts& attempts) noexcept;
   bool make_room() noexcept;
   std::unique_ptr<PooledConnection> take_idle(PooledEndpoint& endpoint) noexcept;
+  // Out of the pool, and watched for nothing any more.
+  std::unique_ptr<PooledConnection> pop_idle(PooledEndpoint::Idle& idle,
+                                             PooledEndpoint::Idle::iterator which) noexcept;
   net::Task<void> open(PooledEndpoint& endpoint, Asker& asker, net::ConnectLimits limits);
   void opened(Opening& opening, Result<std::unique_ptr<net::Stream>> stream) noexcept;
   void could_not_open(const Opening& opening, const Error& error) noexcept;

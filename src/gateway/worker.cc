@@ -31,6 +31,16 @@ void use(Worker& worker, Settings settings) noexcept {
   judge_some(worker);
 }
 
+void report_refusals(Worker& worker) noexcept {
+  if (worker.lane != nullptr && worker.refusals.is_due(worker.loop.now()) && worker.lane->has_room())
+    report_all_refusals(worker);
+}
+
+void report_all_refusals(Worker& worker) noexcept {
+  if (worker.lane == nullptr || worker.refusals.counted() == 0) return;
+  worker.lane->append(worker.refusals.take_event(worker.loop.clock().wall()).text());
+}
+
 void end_expired(Worker& worker) noexcept {
   if (const World* world = worker.pools.current(); world != nullptr)
     worker.active_calls.end_expired(*world, worker.loop.wall_now());

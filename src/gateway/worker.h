@@ -8,9 +8,12 @@
 #include "audit/lane.h"
 #include "crypto/hash.h"
 #include "gateway/active_calls.h"
+#include "gateway/disk_queue.h"
 #include "gateway/failure_log.h"
+#include "gateway/refusals.h"
 #include "gateway/request_ids.h"
 #include "gateway/secret_scratch.h"
+#include "gateway/shown_target.h"
 #include "gateway/upstream_pools.h"
 #include "gateway/world.h"
 #include "http/server_connection.h"
@@ -30,6 +33,7 @@ struct Settings {
   std::shared_ptr<const net::ServerTls> tls;  // that asks callers for certificates, or for none; null: plain
   policy::Rate unauthenticated{6000,
                                std::chrono::seconds(60)};  // refusals for bad credentials, for each address
+  bool begins_traces = false;  // for calls that come without one
 };
 
 // What all workers share, read-only or atomic.
@@ -65,6 +69,9 @@ struct Worker {
   ActiveCalls active_calls;
   std::size_t turn = 0;  // of credentials in a pool
   Settings settings;
+  ShownTarget shown{};
+  Refusals refusals{"calls.refused"};  // of callers whom nobody knows
+  DiskQueue* disk_queue = nullptr;  // where calls wait until their beginning is on disk; null: they do not
 };
 
 // Decides every request from now on by `world`, and ends the calls in flight that it does not allow any more.
@@ -72,6 +79,10 @@ void adopt(Worker& worker, std::shared_ptr<const World> world);
 // Decides every request from now on by `settings`. Calls in flight that would not get through by them are ended, a few in each turn
 // of the loop, since their certificates are verified again. Requires: `worker` outlives what its loop runs.
 void use(Worker& worker, Settings settings) noexcept;
+// Tells the audit log of refusals that were only counted so far: those that are due, and all of them at the end. The former is to be
+// called once a second.
+void report_refusals(Worker& worker) noexcept;
+void report_all_refusals(Worker& worker) noexcept;
 // Ends the calls in flight whose key or grant has expired meanwhile. To be called once a second.
 void end_expired(Worker& worker) noexcept;
 

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/world.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "credentials/catalog.h"
 #include "gateway/destination.h"
 #include "gateway/strip_names.h"
+#include "http/path.h"
 #include "vault/source.h"
 
 namespace claviger::gateway {
@@ -64,6 +66,17 @@ class UpstreamBuilder {
   bool goes_on_;
 };
 
+// A caller's own value for what the credential sets is none of the logs' business, whatever the upstream's rules say.
+std::vector<std::string> shown_queries_of(const UpstreamRuntime& upstream) {
+  std::vector<std::string> shown = upstream.resource->record.shown_queries();
+  std::erase_if(shown, [&](const std::string& name) {
+    return std::ranges::any_of(upstream.strip_queries, [&](const std::string& wanted) {
+      return http::is_query_parameter(name.substr(0, name.find('[')), wanted);
+    });
+  });
+  return shown;
+}
+
 Result<std::shared_ptr<const UpstreamRuntime>> UpstreamBuilder::build(
     std::shared_ptr<const policy::Upstream> source) {
   auto upstream = std::make_shared<UpstreamRuntime>();
@@ -76,6 +89,7 @@ Result<std::shared_ptr<const UpstreamRuntime>> UpstreamBuilder::build(
     if (placed.has_value()) CLV_TRY_VOID(add(credential, *upstream));
     else upstream->unusable.push_back({credential.name, std::string(placed.error().what())});
   }
+  upstream->shown_queries = shown_queries_of(*upstream);
   return std::shared_ptr<const UpstreamRuntime>(std::move(upstream));
 }
 
@@ -112,6 +126,7 @@ Result<void> UpstreamBuilder::add(const policy::CredentialResource& resource, Up
   if (!credential.field_name().empty()) upstream.strip_fields.push_back(fold_name(credential.field_name()));
   if (!credential.query_name().empty()) upstream.strip_queries.emplace_back(credential.query_name());
   upstream.credentials.push_back(*std::move(made));
+  upstream.credential_versions.push_back(resource.version);
   return ok();
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -40,7 +41,9 @@ struct UpstreamRuntime {
   std::string pool_key;
   std::vector<std::string> strip_fields;   // lower case, '-' for '_': what its credentials set
   std::vector<std::string> strip_queries;  // query parameters that its credentials set
+  std::vector<std::string> shown_queries;  // whose values the logs show, in order: none of strip_queries
   std::vector<std::unique_ptr<const credentials::Credential>> credentials;  // the usable ones
+  std::vector<std::uint32_t> credential_versions;  // of these: CredentialResource::version
   std::vector<UnusableCredential> unusable;  // of the rest, those that ought to be usable
 };
 using UpstreamTable = std::vector<std::shared_ptr<const UpstreamRuntime>>;  // null where there is none

@@ -78,6 +78,8 @@ constexpr KnownName kKnownNames[] = {
     {"connection", FieldName::kConnection},
     {"keep-alive", FieldName::kKeepAlive},
     {"set-cookie", FieldName::kSetCookie},
+    {"tracestate", FieldName::kTracestate},
+    {"traceparent", FieldName::kTraceparent},
     {"content-type", FieldName::kContentType},
     {"x-request-id", FieldName::kXRequestId},
     {"authorization", FieldName::kAuthorization},

@@ -54,6 +54,8 @@ enum class FieldName : std::uint8_t {
   kServer,
   kSetCookie,
   kTe,
+  kTraceparent,
+  kTracestate,
   kTrailer,
   kTransferEncoding,
   kUpgrade,

@@ -33,6 +33,8 @@ constexpr std::pair<std::string_view, FieldName> kNames[] = {
     {"Server", FieldName::kServer},
     {"Set-Cookie", FieldName::kSetCookie},
     {"TE", FieldName::kTe},
+    {"Traceparent", FieldName::kTraceparent},
+    {"Tracestate", FieldName::kTracestate},
     {"Trailer", FieldName::kTrailer},
     {"Transfer-Encoding", FieldName::kTransferEncoding},
     {"Upgrade", FieldName::kUpgrade},

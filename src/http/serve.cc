@@ -40,8 +40,9 @@ net::Task<void> serve(ServerConnection& connection, Handler& handler) {
       co_return;
     }
     if (!*more) {
-      // Nothing was left unread, so there is nothing that a close could destroy.
-      connection.stream().shutdown_write();
+      // Nothing was left unread, so there is nothing that a close could destroy. Whoever has closed for good hears no
+      // goodbye: saying it would only bring a reset.
+      if (!connection.stream().is_finished()) connection.stream().shutdown_write();
       co_return;
     }
     co_await handler.handle(connection);

@@ -60,7 +60,9 @@ class ServerConnection {
                    telemetry::WorkerMetrics& metrics) noexcept;
 
   const net::Endpoint& peer() const noexcept { return peer_; }
+  // The address as it is recorded: as it is, unless something else was said.
   std::string_view peer_text() const noexcept { return peer_text_; }
+  void record_peer_as(std::string text) noexcept { peer_text_ = std::move(text); }
   net::Stream& stream() noexcept { return *stream_; }
   telemetry::WorkerMetrics& metrics() noexcept { return metrics_; }
   bool is_tls() const noexcept { return stream_->is_tls(); }

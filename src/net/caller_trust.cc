@@ -3,24 +3,21 @@
 
 #include <fcntl.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <ctime>
-#include <memory>
 #include <string_view>
 #include <utility>
 
-#include "base/check.h"
 #include "base/file.h"
 #include "base/file_trust.h"
 #include "net/crl_check.h"
+#include "net/openssl_owned.h"
 #include "net/tls_context.h"
 
 namespace claviger::net {
@@ -30,16 +27,6 @@ constexpr std::size_t kMaxCaFile = std::size_t{4} << 20;  // CRLs grow
 constexpr int kMaxCas = 64;  // each is named to every caller that shakes hands
 constexpr int kMaxDepth = 4;  // CAs between a caller's certificate and one of the file
 constexpr long kMaxChainBytes = 32 << 10;  // as a caller sends it
-
-template <auto kFree>
-struct Freed {
-  template <class T>
-  void operator()(T* object) const noexcept {
-    kFree(object);
-  }
-};
-void free_all(STACK_OF(X509_INFO) * infos) noexcept { sk_X509_INFO_pop_free(infos, X509_INFO_free); }
-using Infos = std::unique_ptr<STACK_OF(X509_INFO), Freed<free_all>>;
 
 Error unreadable(const std::string& path, int reason) {
   return Error::from_errno(Code::kInvalid, Blame::kOperator, "client_ca: reading " + path, reason);
@@ -58,21 +45,8 @@ Result<std::string> read_ca_file(const std::string& path) {
   if (!S_ISREG(status.st_mode)) return wrong(path, "not a regular file");
   CLV_TRY_VOID(base::check_not_writable_by_others(file.number(), path));
   std::string text;
-  std::array<char, 16384> piece;
-  for (;;) {
-    const ssize_t got = ::read(file.number(), piece.data(), piece.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return unreadable(path, errno);
-    if (got == 0) return text;
-    text.append(piece.data(), static_cast<std::size_t>(got));
-    if (text.size() > kMaxCaFile) return wrong(path, "larger than 4 MiB");
-  }
-}
-
-Infos parse_pem(std::string_view pem) {
-  const std::unique_ptr<BIO, Freed<BIO_free>> text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  CLV_CHECK(text != nullptr);
-  return Infos(PEM_X509_INFO_read_bio(text.get(), nullptr, nullptr, nullptr));
+  if (base::read_all(file.number(), kMaxCaFile, text)) return text;
+  return errno == EFBIG ? wrong(path, "larger than 4 MiB") : unreadable(path, errno);
 }
 
 struct Found {
@@ -101,7 +75,7 @@ Result<void> add_crl(SSL_CTX* context, const std::string& path, X509_CRL* crl, F
 
 Result<Found> add_all(SSL_CTX* context, const std::string& path, std::string_view pem) {
   ERR_clear_error();
-  const Infos infos = parse_pem(pem);
+  const OwnedInfos infos = parse_pem(pem);
   if (infos == nullptr) return tls_error("client_ca: " + path + ": not a readable file of PEM certificates");
   Found found;
   for (int i = 0; i < sk_X509_INFO_num(infos.get()); ++i) {

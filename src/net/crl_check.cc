@@ -5,19 +5,15 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
-#include <memory>
+#include "net/openssl_owned.h"
 
 namespace claviger::net {
 namespace {
 
-struct FreeVerification {
-  void operator()(X509_STORE_CTX* verification) const noexcept { X509_STORE_CTX_free(verification); }
-};
-
 // OpenSSL's own. It is told of by a verification alone.
 X509_STORE_CTX_check_crl_fn complete_check() noexcept {
   static const X509_STORE_CTX_check_crl_fn check = [] {
-    const std::unique_ptr<X509_STORE_CTX, FreeVerification> verification(X509_STORE_CTX_new());
+    const OwnedVerification verification(X509_STORE_CTX_new());
     return verification != nullptr && X509_STORE_CTX_init(verification.get(), nullptr, nullptr, nullptr) == 1
                ? X509_STORE_CTX_get_check_crl(verification.get())
                : nullptr;

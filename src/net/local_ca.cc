@@ -7,24 +7,12 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
-#include <memory>
-
 #include "base/check.h"
 #include "base/ip.h"
+#include "net/openssl_owned.h"
 
 namespace claviger::net {
 namespace {
-
-template <auto Free>
-struct Deleter {
-  template <class T>
-  void operator()(T* pointer) const noexcept {
-    Free(pointer);
-  }
-};
-using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
-using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
-using Memory = std::unique_ptr<BIO, Deleter<BIO_free>>;
 
 constexpr long kDay = 24 * 60 * 60;
 constexpr long kLifetime = 825 * kDay;
@@ -38,13 +26,13 @@ std::string text_of(BIO* memory) {
 }
 
 std::string pem_of(X509* certificate) {
-  const Memory memory(BIO_new(BIO_s_mem()));
+  const OwnedBio memory(BIO_new(BIO_s_mem()));
   PEM_write_bio_X509(memory.get(), certificate);
   return text_of(memory.get());
 }
 
 std::string pem_of(EVP_PKEY* key) {
-  const Memory memory(BIO_new(BIO_s_secmem()));
+  const OwnedBio memory(BIO_new(BIO_s_secmem()));
   PEM_write_bio_PrivateKey(memory.get(), key, nullptr, nullptr, 0, nullptr, nullptr);
   return text_of(memory.get());
 }
@@ -60,8 +48,8 @@ bool add_extension(X509* certificate, X509* issuer, int nid, const std::string& 
   return added;
 }
 
-Certificate make_certificate(EVP_PKEY* key, const char* common_name) {
-  Certificate certificate(X509_new());
+OwnedCertificate make_certificate(EVP_PKEY* key, const char* common_name) {
+  OwnedCertificate certificate(X509_new());
   X509_set_version(certificate.get(), X509_VERSION_3);
   unsigned char serial[16];
   CLV_CHECK(RAND_bytes(serial, sizeof serial) == 1);
@@ -101,12 +89,12 @@ Names names_of(const std::vector<std::string>& names) {
 }  // namespace
 
 Result<LocalCa> make_local_ca(const std::vector<std::string>& names) {
-  const Key ca_key(EVP_EC_gen("P-256"));
-  const Key key(EVP_EC_gen("P-256"));
+  const OwnedKey ca_key(EVP_EC_gen("P-256"));
+  const OwnedKey key(EVP_EC_gen("P-256"));
   if (!ca_key || !key) return failed();
   const Names text = names_of(names);
 
-  const Certificate ca = make_certificate(ca_key.get(), "Claviger local CA");
+  const OwnedCertificate ca = make_certificate(ca_key.get(), "Claviger local CA");
   X509_set_issuer_name(ca.get(), X509_get_subject_name(ca.get()));
   const bool ca_made =
       add_extension(ca.get(), ca.get(), NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
@@ -115,7 +103,7 @@ Result<LocalCa> make_local_ca(const std::vector<std::string>& names) {
       add_extension(ca.get(), ca.get(), NID_name_constraints, "critical," + text.permitted) &&
       X509_sign(ca.get(), ca_key.get(), EVP_sha256()) > 0;
 
-  const Certificate server = make_certificate(key.get(), "claviger");
+  const OwnedCertificate server = make_certificate(key.get(), "claviger");
   X509_set_issuer_name(server.get(), X509_get_subject_name(ca.get()));
   const bool server_made =
       add_extension(server.get(), ca.get(), NID_basic_constraints, "critical,CA:FALSE") &&

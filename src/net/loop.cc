@@ -114,8 +114,15 @@ void Loop::run_posted() {
   for (const auto& each : work) each();
 }
 
+void Loop::run_deferred() noexcept {
+  if (deferred_.empty()) return;
+  Deferred* const work = deferred_.back();
+  deferred_.pop_back();
+  work->on_turn();
+}
+
 int Loop::wait_limit_ms(std::chrono::milliseconds limit) const noexcept {
-  if (!ready_.empty()) return 0;
+  if (!ready_.empty() || !deferred_.empty()) return 0;
   if (wheel_.is_empty()) return limit.count() < 0 ? -1 : static_cast<int>(limit.count());
   const auto tick = std::chrono::ceil<std::chrono::milliseconds>(wheel_.next_tick() - now_);
   const auto wait = limit.count() < 0 ? tick : std::min(tick, limit);
@@ -138,6 +145,7 @@ void Loop::turn(std::chrono::milliseconds limit) {
   resuming_.swap(ready_);
   for (const std::coroutine_handle<> handle : resuming_) handle.resume();
   resuming_.clear();
+  run_deferred();
   buried_.clear();
   count_turn();
   if (before != nullptr) before->make_current();

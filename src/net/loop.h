@@ -33,6 +33,15 @@ class EventHandler {
   virtual void on_events(Events events) noexcept = 0;
 };
 
+// Costly work that everything else comes before: see Loop::defer().
+class Deferred {
+ public:
+  virtual void on_turn() noexcept = 0;
+
+ protected:
+  ~Deferred() = default;
+};
+
 enum class Trigger : std::uint8_t { kEdge, kLevel };
 
 // One epoll, one thread, and everything that is timed on it.
@@ -80,6 +89,12 @@ class Loop {
     return Yield{*this};
   }
 
+  // One of them is run in each turn, once all events have been: a flood of them keeps nobody waiting for longer than one
+  // takes. The newest comes first, so that during a flood some are in time, where otherwise all would be late.
+  // `work` stays alive until it has run, or undefer().
+  void defer(Deferred& work) { deferred_.push_back(&work); }
+  void undefer(const Deferred& work) noexcept { std::erase(deferred_, &work); }
+
   // Read once for each turn.
   Monotonic now() const noexcept { return now_; }
   WallTime wall_now() const noexcept { return wall_now_; }
@@ -92,6 +107,7 @@ class Loop {
   Loop(const Clock& clock, int epoll_fd) noexcept;
   int wait_limit_ms(std::chrono::milliseconds limit) const noexcept;
   void run_posted();
+  void run_deferred() noexcept;
   void count_turn() noexcept;
 
   const Clock& clock_;
@@ -102,6 +118,7 @@ class Loop {
   DeadlineWheel wheel_;
   std::unique_ptr<Wake> wake_;
   std::vector<std::coroutine_handle<>> ready_, resuming_;
+  std::vector<Deferred*> deferred_;  // the newest last
   std::vector<std::unique_ptr<EventHandler>> buried_;
   std::mutex posted_mutex_;
   std::vector<std::function<void()>> posted_;

@@ -13,6 +13,7 @@
 
 #include "base/parse.h"
 #include "net/caller_trust.h"
+#include "net/openssl_owned.h"
 #include "net/ticket_keys.h"
 
 namespace claviger::net {
@@ -70,14 +71,6 @@ std::string fingerprint(const X509* certificate) {
   return "sha256:" + base::format_hex(std::as_bytes(std::span(digest)));
 }
 
-struct FreeNames {
-  void operator()(GENERAL_NAMES* names) const noexcept { GENERAL_NAMES_free(names); }
-};
-
-struct FreeVerification {
-  void operator()(X509_STORE_CTX* verification) const noexcept { X509_STORE_CTX_free(verification); }
-};
-
 // --- What a session is stamped with --------------------------------------------------------------
 
 struct Stamp {
@@ -116,7 +109,7 @@ WallTime good_until(SSL* ssl, const ServerTls& tls) noexcept {
 
 Result<std::vector<std::string>> read_names(const x509_st* certificate) {
   int critical = 0;
-  const std::unique_ptr<GENERAL_NAMES, FreeNames> general(
+  const OwnedNames general(
       static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, &critical, nullptr)));
   // -1: there are none. Else they stand there twice (-2), or cannot be read.
   if (general == nullptr && critical != -1)
@@ -149,7 +142,7 @@ std::optional<WallTime> verify_again(SSL* ssl, const ServerTls& now) noexcept {
   X509* certificate = SSL_get0_peer_certificate(ssl);
   if (certificate == nullptr || !now.trust().asks) return std::nullopt;
   SSL_CTX* const context = now.context();
-  const std::unique_ptr<X509_STORE_CTX, FreeVerification> verification(X509_STORE_CTX_new());
+  const OwnedVerification verification(X509_STORE_CTX_new());
   if (verification == nullptr ||
       X509_STORE_CTX_init(verification.get(), SSL_CTX_get_cert_store(context), certificate,
                           SSL_get_peer_cert_chain(ssl)) != 1 ||

@@ -27,7 +27,7 @@ bool Source::has_unread() const noexcept {
 void Source::retire(std::unique_ptr<Source> source) noexcept {
   if (!source) return;
   Loop& loop = source->loop_;
-  loop.remove(source->fd_);
+  // Which takes it out of the epoll, too: the descriptor is never duplicated, so that this is its socket's end.
   ::close(std::exchange(source->fd_, -1));
   loop.deadlines().clear(*source);
   source->reader_ = source->writer_ = {};

@@ -11,14 +11,13 @@
 #include <vector>
 
 #include "base/testing/fake_clock.h"
-#include "net/testing/test_authority.h"
+#include "crypto/openssl_owned.h"
 
 namespace claviger::net {
 namespace {
 
 using std::chrono::hours;
 using std::chrono::minutes;
-using testing::Freed;
 using Opening = TicketKeys::Opening;
 
 struct Ticket {
@@ -30,9 +29,9 @@ struct Ticket {
 
 // What OpenSSL has around its callback.
 struct Contexts {
-  std::unique_ptr<EVP_CIPHER_CTX, Freed<EVP_CIPHER_CTX_free>> cipher{EVP_CIPHER_CTX_new()};
-  std::unique_ptr<EVP_MAC, Freed<EVP_MAC_free>> hmac{EVP_MAC_fetch(nullptr, "HMAC", nullptr)};
-  std::unique_ptr<EVP_MAC_CTX, Freed<EVP_MAC_CTX_free>> mac{EVP_MAC_CTX_new(hmac.get())};
+  crypto::Owned<EVP_CIPHER_CTX, EVP_CIPHER_CTX_free> cipher{EVP_CIPHER_CTX_new()};
+  crypto::Owned<EVP_MAC, EVP_MAC_free> hmac{EVP_MAC_fetch(nullptr, "HMAC", nullptr)};
+  crypto::Owned<EVP_MAC_CTX, EVP_MAC_CTX_free> mac{EVP_MAC_CTX_new(hmac.get())};
 
   std::string run(std::string_view text) {
     std::string out(text.size() + 32, '\0');

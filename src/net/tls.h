@@ -76,16 +76,23 @@ class ServerTls {
   CallerTrust trust_;
 };
 
+// What the gateway proves itself with where it is the client. PEM files; both empty: with nothing.
+struct OwnCertificate {
+  std::string certificate_file;  // chain, own first
+  std::string key_file;
+};
+
 // The CAs that upstreams are verified against. To load them takes milliseconds and memory, so upstreams that trust the
 // same share one; what differs between those is in ClientTls.
 //
 // Threads: any; immutable.
 class ClientTrust {
  public:
-  static Result<std::shared_ptr<const ClientTrust>> of_system();
+  static Result<std::shared_ptr<const ClientTrust>> of_system(const OwnCertificate& own = {});
   // Certificates in PEM, one at least. kInvalid when that is not what it is. Where there are CRLs in it as well, each CA of a
   // chain needs one, what they revoke is refused, and no session is kept, which would outlive them.
-  static Result<std::shared_ptr<const ClientTrust>> of_pem(std::string_view pem);
+  static Result<std::shared_ptr<const ClientTrust>> of_pem(std::string_view pem,
+                                                           const OwnCertificate& own = {});
   ~ClientTrust();
   ClientTrust(const ClientTrust&) = delete;
   ClientTrust& operator=(const ClientTrust&) = delete;
@@ -105,6 +112,7 @@ struct ClientTlsOptions {
   // SHA-256 of SubjectPublicKeyInfo (RFC 7469 section 2.4): some certificate of the verified chain has one of these. Empty: any.
   std::vector<std::array<std::byte, 32>> pins;
   bool tls13_only = false;
+  bool is_http = true;  // says so (ALPN http/1.1)
 };
 
 // How an upstream has to prove itself. Verification is always on; there is no switch.

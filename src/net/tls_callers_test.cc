@@ -6,12 +6,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <fstream>
 #include <optional>
 #include <utility>
 
 #include "base/testing/fake_clock.h"
 #include "net/local_ca.h"
+#include "net/testing/folder.h"
 #include "net/testing/loop_fixture.h"
 #include "net/testing/tls_caller.h"
 #include "net/ticket_keys.h"
@@ -23,6 +23,7 @@ namespace {
 using std::chrono::hours;
 using std::chrono::minutes;
 using ::testing::ElementsAre;
+using testing::Folder;
 using ::testing::HasSubstr;
 using testing::Identity;
 using testing::Session;
@@ -30,24 +31,6 @@ using ::testing::StartsWith;
 using testing::TestAuthority;
 using testing::TlsCaller;
 using testing::Wanted;
-
-class Folder {
- public:
-  Folder() { CLV_CHECK(::mkdtemp(path_.data()) != nullptr); }
-  ~Folder() {
-    for (const std::string& file : files_) ::unlink(file.c_str());
-    ::rmdir(path_.c_str());
-  }
-  std::string write(const std::string& name, const std::string& text) {
-    files_.push_back(path_ + "/" + name);
-    std::ofstream(files_.back()) << text;
-    return files_.back();
-  }
-
- private:
-  std::string path_ = "/tmp/claviger-callers-XXXXXX";
-  std::vector<std::string> files_;
-};
 
 // On both versions of TLS, which resume in quite different ways.
 struct CallersTest : ::testing::TestWithParam<int>, testing::LoopFixture {

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <climits>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -15,6 +13,7 @@
 #include "base/check.h"
 #include "crypto/hash.h"
 #include "net/crl_check.h"
+#include "net/openssl_owned.h"
 #include "net/tls_context.h"
 
 namespace claviger::net {
@@ -80,47 +79,51 @@ struct Found {
 };
 
 // Whatever certificates and CRLs there are; nothing when one of them is none.
-Found add_all(X509_STORE* store, BIO* pem) {
-  STACK_OF(X509_INFO)* found = PEM_X509_INFO_read_bio(pem, nullptr, nullptr, nullptr);
+Found add_all(X509_STORE* store, std::string_view pem) {
+  const OwnedInfos infos = parse_pem(pem);
   Found count;
   bool added = true;
-  for (int i = 0; found != nullptr && i < sk_X509_INFO_num(found); ++i) {
-    const X509_INFO* each = sk_X509_INFO_value(found, i);
+  for (int i = 0; i < sk_X509_INFO_num(infos.get()); ++i) {
+    const X509_INFO* each = sk_X509_INFO_value(infos.get(), i);
     if (each->x509 != nullptr) added &= X509_STORE_add_cert(store, each->x509) == 1;
     if (each->crl != nullptr) added &= X509_STORE_add_crl(store, each->crl) == 1;
     count.certificates += each->x509 != nullptr ? 1U : 0U;
     count.crls += each->crl != nullptr ? 1U : 0U;
   }
-  sk_X509_INFO_pop_free(found, X509_INFO_free);
   return added ? count : Found{};
+}
+
+Result<void> prove(SSL_CTX* context, const OwnCertificate& own) {
+  if (own.certificate_file.empty()) return ok();
+  return prove_with(context, own.certificate_file, own.key_file);
 }
 
 }  // namespace
 
 ClientTrust::~ClientTrust() { SSL_CTX_free(context_); }
 
-Result<std::shared_ptr<const ClientTrust>> ClientTrust::of_system() {
+Result<std::shared_ptr<const ClientTrust>> ClientTrust::of_system(const OwnCertificate& own) {
   ERR_clear_error();
   std::shared_ptr<const ClientTrust> trust(new ClientTrust(make_client_context()));
   if (SSL_CTX_set_default_verify_paths(trust->context_) != 1)
     return tls_error("the system's certificate store cannot be read");
+  CLV_TRY_VOID(prove(trust->context_, own));
   return trust;
 }
 
-Result<std::shared_ptr<const ClientTrust>> ClientTrust::of_pem(std::string_view pem) {
+Result<std::shared_ptr<const ClientTrust>> ClientTrust::of_pem(std::string_view pem,
+                                                               const OwnCertificate& own) {
   ERR_clear_error();
   std::shared_ptr<ClientTrust> trust(new ClientTrust(make_client_context()));
-  BIO* text = BIO_new_mem_buf(pem.data(), static_cast<int>(std::min<std::size_t>(pem.size(), INT_MAX)));
-  CLV_CHECK(text != nullptr);
   X509_STORE* const store = SSL_CTX_get_cert_store(trust->context_);
-  const Found found = add_all(store, text);
-  BIO_free(text);
+  const Found found = add_all(store, pem);
   if (found.certificates == 0) return tls_error("not a readable file of PEM certificates");
   trust->has_crls_ = found.crls > 0;
   if (trust->has_crls_) {
     X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
     verify_crls_once(store);
   }
+  CLV_TRY_VOID(prove(trust->context_, own));
   return trust;
 }
 
@@ -140,6 +143,7 @@ void apply_client_settings(ssl_st* ssl, ClientTls& tls, Monotonic now) {
     SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     CLV_CHECK(SSL_set1_host(ssl, options.server_name.c_str()) == 1);
   }
+  if (!options.is_http) CLV_CHECK(SSL_set_alpn_protos(ssl, nullptr, 0) == 0);
   if (options.tls13_only) CLV_CHECK(SSL_set_min_proto_version(ssl, TLS1_3_VERSION) == 1);
   CLV_CHECK(SSL_set_ex_data(ssl, begun_index(), as_pointer(now)) == 1);
   tls.resume(ssl, now);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "crypto/openssl_owned.h"
 #include "net/testing/loop_fixture.h"
 #include "net/testing/skipping_clock.h"
 #include "net/testing/test_authority.h"
@@ -17,7 +18,6 @@
 namespace claviger::net {
 namespace {
 
-using testing::Freed;
 using testing::Identity;
 using testing::TestAuthority;
 using Pin = std::array<std::byte, 32>;
@@ -75,8 +75,8 @@ class TlsUpstream {
   TlsUpstream& operator=(const TlsUpstream&) = delete;
 
  private:
-  std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>> context_;
-  std::unique_ptr<SSL, Freed<SSL_free>> ssl_;
+  crypto::Owned<SSL_CTX, SSL_CTX_free> context_;
+  crypto::Owned<SSL, SSL_free> ssl_;
   int fd_ = -1;
   bool greeted_ = false;
 };

@@ -20,6 +20,10 @@ ssl_ctx_st* make_context(const ssl_method_st* method);
 // kInvalid, blame operator: `what`, and why OpenSSL says so.
 Error tls_error(const std::string& what);
 
+// Certificate chain and key, PEM files, which belong together. The key stays in the secret arena.
+Result<void> prove_with(ssl_ctx_st* context, const std::string& certificate_file,
+                        const std::string& key_file);
+
 // What SSL_get_verify_result() says of a chain that is valid but has no pinned key.
 inline constexpr long kNotPinned = 50;  // X509_V_ERR_APPLICATION_VERIFICATION
 

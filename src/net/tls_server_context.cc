@@ -115,6 +115,16 @@ void use_tickets(SSL_CTX* context, const ServerTls& tls) {
 
 }  // namespace
 
+Result<void> prove_with(ssl_ctx_st* context, const std::string& certificate_file,
+                        const std::string& key_file) {
+  if (SSL_CTX_use_certificate_chain_file(context, certificate_file.c_str()) != 1)
+    return tls_error(certificate_file + ": not a readable PEM certificate chain");
+  CLV_TRY_VOID(use_private_key(context, key_file));
+  if (SSL_CTX_check_private_key(context) != 1)
+    return tls_error(key_file + ": the key is not that of the certificate");
+  return ok();
+}
+
 ServerTls::~ServerTls() { SSL_CTX_free(context_); }
 
 Result<std::shared_ptr<const ServerTls>> ServerTls::create(const ServerTlsOptions& options,
@@ -124,11 +134,7 @@ Result<std::shared_ptr<const ServerTls>> ServerTls::create(const ServerTlsOption
   std::shared_ptr<ServerTls> tls(new ServerTls(context, tickets));
   SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_alpn_select_cb(context, choose_http1, nullptr);
-  if (SSL_CTX_use_certificate_chain_file(context, options.certificate_file.c_str()) != 1)
-    return tls_error(options.certificate_file + ": not a readable PEM certificate chain");
-  CLV_TRY_VOID(use_private_key(context, options.key_file));
-  if (SSL_CTX_check_private_key(context) != 1)
-    return tls_error(options.key_file + ": the key is not that of the certificate");
+  CLV_TRY_VOID(prove_with(context, options.certificate_file, options.key_file));
   tls->trust_ = CLV_TRY(trust_callers(context, options));
   use_tickets(context, *tls);
   return tls;

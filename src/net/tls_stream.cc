@@ -297,16 +297,17 @@ class HandshakeAwaiter final : public StreamAwaiter {
   Result<std::size_t> result_{std::size_t{0}};
 };
 
-// Until the peer of a connection that was just accepted has said something: whoever says nothing costs a socket, and not the
-// tens of kilobytes that OpenSSL takes for a handshake.
-class FirstByteAwaiter final : public Waiter {
+// Until the peer of a connection that was just accepted has said something, and then until it is its turn. Whoever says nothing
+// costs a socket, and not the tens of kilobytes that OpenSSL takes for a handshake; and however many want one, which each takes
+// longer than dozens of calls, the calls of others come first.
+class HelloAwaiter final : public Waiter, public Deferred {
  public:
-  explicit FirstByteAwaiter(Source& source) noexcept : source_(source) {}
-  ~FirstByteAwaiter() {
-    if (handle_) source_.forget(*this);
+  explicit HelloAwaiter(Source& source) noexcept : source_(source) {}
+  ~HelloAwaiter() {
+    if (handle_) leave();
   }
-  FirstByteAwaiter(const FirstByteAwaiter&) = delete;
-  FirstByteAwaiter& operator=(const FirstByteAwaiter&) = delete;
+  HelloAwaiter(const HelloAwaiter&) = delete;
+  HelloAwaiter& operator=(const HelloAwaiter&) = delete;
 
   bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> handle) noexcept {
@@ -321,11 +322,27 @@ class FirstByteAwaiter final : public Waiter {
 
  private:
   void on_wakeup(Wakeup why) noexcept override {
+    if (why != Wakeup::kReady || source_.is_broken()) return resume(why);
+    if (!std::exchange(is_deferred_, true)) source_.loop().defer(*this);
+    source_.wait_as_reader(*this, Source::Direction::kRead);
+  }
+  void on_turn() noexcept override {
+    is_deferred_ = false;
+    resume(Wakeup::kReady);
+  }
+  void resume(Wakeup why) noexcept {
+    leave();
     why_ = why;
     std::exchange(handle_, nullptr).resume();
   }
+  void leave() noexcept {
+    source_.forget(*this);
+    if (std::exchange(is_deferred_, false)) source_.loop().undefer(*this);
+  }
+
   Source& source_;
   std::coroutine_handle<> handle_;
+  bool is_deferred_ = false;
   Wakeup why_ = Wakeup::kReady;
 };
 
@@ -335,7 +352,7 @@ Task<Result<std::unique_ptr<Stream>>> accept_tls(Loop& loop, int fd, std::shared
                                                  Monotonic deadline) {
   std::unique_ptr<Source> source = CLV_CO_TRY(Source::create(loop, fd));
   source->set_deadline(deadline);
-  if (auto spoke = co_await FirstByteAwaiter(*source); !spoke.has_value()) {
+  if (auto spoke = co_await HelloAwaiter(*source); !spoke.has_value()) {
     count_given_up(loop.metrics(), telemetry::Side::kCaller, spoke.error().code());
     Source::retire(std::move(source));
     co_return std::move(spoke).error();

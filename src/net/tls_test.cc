@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -13,30 +15,14 @@
 
 #include "base/ip.h"
 #include "net/local_ca.h"
+#include "net/testing/folder.h"
 #include "net/testing/loop_fixture.h"
 #include "net/ticket_keys.h"
 
 namespace claviger::net {
 namespace {
 
-// A directory that goes when the test does.
-class Folder {
- public:
-  Folder() { CLV_CHECK(::mkdtemp(path_.data()) != nullptr); }
-  ~Folder() {
-    for (const std::string& file : files_) ::unlink(file.c_str());
-    ::rmdir(path_.c_str());
-  }
-  std::string write(const std::string& name, const std::string& text) {
-    files_.push_back(path_ + "/" + name);
-    std::ofstream(files_.back()) << text;
-    return files_.back();
-  }
-
- private:
-  std::string path_ = "/tmp/claviger-tls-XXXXXX";
-  std::vector<std::string> files_;
-};
+using testing::Folder;
 
 struct TlsTest : ::testing::Test, testing::LoopFixture {
   using Opened = Result<std::unique_ptr<Stream>>;
@@ -187,6 +173,55 @@ TEST_F(TlsTest, HandshakesAreCountedByWhatTheyWere) {
   EXPECT_EQ(metrics.value(TlsHandshake{Side::kUpstream, true, true}), 1U);
   EXPECT_EQ(metrics.value(TlsHandshake{Side::kCaller, true, false}), 1U);
   server.reset();
+  loop().count_in(nullptr);
+}
+
+// However many want to shake hands, what is going on with others waits for one of them at the most.
+TEST_F(TlsTest, HandshakesOfMoreThanOneAreBegunOneInEachTurn) {
+  constexpr int kCallers = 12;
+  telemetry::WorkerMetrics metrics;
+  loop().count_in(&metrics);
+  const auto begun = [&] {
+    return metrics.value(telemetry::TlsHandshake{telemetry::Side::kUpstream, true, false});
+  };
+  std::array<std::optional<Opened>, kCallers> callers, accepted;
+  for (int i = 0; i < kCallers; ++i) {
+    std::array<int, 2> fds{};
+    CLV_CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds.data()) == 0);
+    const auto at = static_cast<std::size_t>(i);
+    spawn(keep(connect_tls(*Source::create(loop(), fds[1]), client_for(ca, "localhost")), callers[at]));
+    spawn(
+        keep(accept_tls(loop(), fds[0], server_tls, loop().now() + std::chrono::seconds(30)), accepted[at]));
+  }
+  // A client is through as soon as it has seen the server's first words.
+  for (std::uint64_t turns = 1; begun() < kCallers && turns < 200; ++turns) {
+    loop().turn(std::chrono::milliseconds(20));
+    ASSERT_LE(begun(), turns);
+  }
+  EXPECT_EQ(begun(), kCallers);
+  ASSERT_TRUE(
+      run_until([&] { return std::ranges::all_of(accepted, [](auto& one) { return one.has_value(); }); }));
+  for (auto& one : accepted) EXPECT_TRUE(one->has_value());
+  loop().count_in(nullptr);
+}
+
+TEST_F(TlsTest, ACallerThatLeavesBeforeItsTurnCostsNoHandshake) {
+  telemetry::WorkerMetrics metrics;
+  loop().count_in(&metrics);
+  std::array<std::array<int, 2>, 2> fds{};
+  std::array<std::optional<Opened>, 2> accepted;
+  for (std::size_t i = 0; i < 2; ++i) {
+    CLV_CHECK(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds[i].data()) == 0);
+    spawn(keep(accept_tls(loop(), fds[i][0], server_tls, loop().now() + std::chrono::seconds(30)),
+               accepted[i]));
+    ASSERT_EQ(::send(fds[i][1], "\x16", 1, 0), 1);
+  }
+  loop().turn(std::chrono::milliseconds(20));  // the newer one has its turn; the older waits
+  ::close(fds[0][1]);
+  ASSERT_TRUE(run_until([&] { return accepted[0].has_value(); }));
+  EXPECT_EQ(accepted[0]->error().code(), Code::kClosed);
+  ::close(fds[1][1]);
+  ASSERT_TRUE(run_until([&] { return accepted[1].has_value(); }));
   loop().count_in(nullptr);
 }
 

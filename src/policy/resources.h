@@ -21,6 +21,7 @@
 #include "http/path.h"
 #include "policy/glob.h"
 #include "policy/rate.h"
+#include "policy/record_rules.h"
 
 namespace claviger::policy {
 
@@ -67,6 +68,7 @@ struct UpstreamResource {
   EncodedSlash encoded_slash = EncodedSlash::kRefuse;
   UpstreamTls tls;
   UpstreamTimeouts timeouts;
+  RecordRules record;
 };
 
 // Set by management (vault, registry), not in YAML: a credential that is not active is not used.

@@ -227,6 +227,8 @@ Result<UpstreamResource> read_upstream(const Document& document) {
   if (const Document* timeouts = reader.find("timeouts"); timeouts != nullptr) {
     upstream.timeouts = CLV_TRY(read_timeouts(*timeouts));
   }
+  if (const Document* record = reader.find("record"); record != nullptr)
+    upstream.record = CLV_TRY(RecordRules::read(*record));
   CLV_TRY_VOID(reader.finish());
   return upstream;
 }

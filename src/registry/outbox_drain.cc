@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "audit/event.h"
+#include "registry/sleep.h"
 
 namespace claviger::registry {
 namespace {
@@ -12,16 +13,6 @@ namespace {
 constexpr std::size_t kAtOnce = 256;
 constexpr auto kLookAgain = std::chrono::milliseconds(20);
 constexpr auto kTryAgain = std::chrono::milliseconds(1000);
-
-struct Sleep {
-  net::Timer timer;
-  std::chrono::milliseconds time;
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> handle) {
-    timer.start(time, [handle] { handle.resume(); });
-  }
-  void await_resume() const noexcept {}
-};
 
 }  // namespace
 

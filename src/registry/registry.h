@@ -79,6 +79,13 @@ struct CreatedKey {
   ResourceView view;
 };
 
+// The audit log's key, handed over from one to the next: both as verifiers know them.
+struct AuditKeyRotation {
+  std::string from;
+  std::string to;
+  bool is_finished = false;  // false: the log cannot be written at the moment; it goes on by itself
+};
+
 // What is wrong or worth knowing, for `claviger status`.
 struct Notice {
   std::string kind;
@@ -108,6 +115,11 @@ class Registry {
   virtual net::Task<Result<std::vector<Outcome>>> change(Actor actor, std::vector<Change> changes,
                                                          bool dry_run) = 0;
   virtual net::Task<Result<CreatedKey>> create_key(Actor actor, KeyRequest request) = 0;
+
+  // From now on another key signs the audit log's checkpoints. Committed, with who asked for it, before the log begins
+  // with it; goes on by itself after that, over a restart as well. kConflict while one is under way, kUnavailable while the
+  // log cannot be written.
+  virtual net::Task<Result<AuditKeyRotation>> rotate_audit_key(Actor actor) = 0;
 
   // What requests are decided on now.
   virtual std::shared_ptr<const gateway::World> world() const = 0;

@@ -157,14 +157,21 @@ Result<void> StoredRegistry::load(gateway::WorldSettings settings) {
                            .add("reason", fault.what)
                            .text());
   }
-  for (const auto& each : unusable_)
+  for (const auto& each : unusable_) {
     parts_.log.warning("credential_unusable", {{"credential", each.name}, {"reason", each.why}});
+    parts_.lane.append(audit::Event(parts_.clock.wall(), "credential.unusable")
+                           .add("credential", each.name)
+                           .add("reason", each.why)
+                           .text());
+  }
   return ok();
 }
 
 void StoredRegistry::start(Publish publish) {
   publish_ = std::move(publish);
   drain_.kick(last_event());  // what a crash left
+  is_rotating_audit_key_ = parts_.audit_log != nullptr && parts_.keys.next_signing_key().has_value();
+  if (is_rotating_audit_key_) net::spawn(finish_key_rotation());
 }
 
 net::Task<Result<void>> StoredRegistry::refresh() {
@@ -220,6 +227,9 @@ net::Task<Result<ResourceView>> StoredRegistry::find(Kind kind, std::string name
 std::vector<Notice> StoredRegistry::notices() const {
   std::vector<Notice> all = faults_;
   for (const auto& each : unusable_) all.push_back({"credential", each.name, each.why});
+  if (is_rotating_audit_key_)
+    all.push_back(
+        {"audit", "key", "is being rotated: that ends by itself once log and store can be written"});
   return all;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "audit/log.h"
 #include "base/clock.h"
 #include "net/background.h"
 #include "net/loop.h"
@@ -14,6 +15,7 @@
 #include "registry/registry.h"
 #include "registry/turnstile.h"
 #include "registry/vault_secrets.h"
+#include "registry/vault_signer.h"
 #include "store/store.h"
 #include "telemetry/log.h"
 #include "vault/key_holder.h"
@@ -33,6 +35,7 @@ struct RegistryParts {
   telemetry::Log& log;
   audit::Lane& lane;
   std::uint64_t outbox_in_log = 0;  // audit::Log::last_outbox()
+  audit::Log* audit_log = nullptr;  // goes before the registry does; null: its key is never rotated
 };
 
 // The registry over a store.
@@ -58,10 +61,11 @@ class StoredRegistry final : public Registry {
   net::Task<Result<std::vector<Outcome>>> change(Actor actor, std::vector<Change> changes,
                                                  bool dry_run) override;
   net::Task<Result<CreatedKey>> create_key(Actor actor, KeyRequest request) override;
+  net::Task<Result<AuditKeyRotation>> rotate_audit_key(Actor actor) override;
   std::shared_ptr<const gateway::World> world() const override { return world_; }
   std::vector<Notice> notices() const override;
 
-  bool is_idle() const noexcept { return drain_.is_idle(); }
+  bool is_idle() const noexcept { return drain_.is_idle() && !is_rotating_audit_key_; }
 
  private:
   struct Prepared;
@@ -78,6 +82,11 @@ class StoredRegistry final : public Registry {
   Result<void> assemble(Everything all);
   net::Task<Result<void>> load_again();
   bool heals(const std::vector<PlannedWrite>& writes) const;
+  // rotate_audit_key.cc
+  net::Task<Result<AuditKeyRotation>> begin_key_rotation(Actor actor);
+  net::Task<void> finish_key_rotation();
+  net::Task<bool> retire_audit_key();
+  net::Task<Result<void>> keep_keyring(vault::Keyring keyring, std::string event);
   std::vector<Outcome> outcomes(const Prepared& prepared) const;
 
   RegistryParts parts_;
@@ -92,6 +101,8 @@ class StoredRegistry final : public Registry {
   std::shared_ptr<const gateway::World> world_;
   std::vector<Notice> faults_;  // of records
   std::vector<gateway::UnusableCredential> unusable_;  // of the world
+  std::vector<std::unique_ptr<VaultSigner>> signers_;  // that the audit log was handed over to
+  bool is_rotating_audit_key_ = false;
 };
 
 // A store's first batch: keyring, register, and what `extra` adds (records without MACs). For `claviger init`.

@@ -10,6 +10,7 @@
 #include "base/file_trust.h"
 #include "base/parse.h"
 #include "server/resource_files.h"
+#include "server/sink_config.h"
 #include "server/yaml.h"
 #include "store/catalog.h"
 #include "vault/source.h"
@@ -125,9 +126,16 @@ Result<void> read_listener(ObjectReader& reader, std::string_view name, Listener
   return ok();
 }
 
+// Whether traces are begun for callers who send none.
+Result<bool> parse_trace(std::string_view text) {
+  if (text == "continue" || text == "begin") return text == "begin";
+  return Error(Code::kInvalid, Blame::kOperator, "must be continue or begin");
+}
+
 Result<void> read_gateway(const Document& node, Config& config) {
   ObjectReader reader = CLV_TRY(ObjectReader::of(node, "gateway"));
   CLV_TRY_VOID(read_listener(reader, "gateway", config.gateway));
+  CLV_TRY_VOID(read_with(reader, "trace", parse_trace, config.begins_traces));
   if (const Document* workers = reader.find("workers"); workers != nullptr && workers->scalar != "auto")
     config.workers = static_cast<unsigned>(
         CLV_TRY(base::read_number(*workers, "gateway.workers (a number or `auto`)", 1, 256)));
@@ -177,9 +185,10 @@ Result<void> read_master_key(const Document& node, Config& config) {
   return reader.finish();
 }
 
-Result<std::string> parse_durability(std::string_view text) {
-  if (text == "group") return std::string(text);
-  return Error(Code::kInvalid, Blame::kOperator, "must be group; there is no other yet");
+Result<audit::Durability> parse_durability(std::string_view text) {
+  if (text == "group") return audit::Durability::kGroup;
+  if (text == "strict") return audit::Durability::kStrict;
+  return Error(Code::kInvalid, Blame::kOperator, "must be group or strict");
 }
 
 Result<std::uint64_t> parse_lane_size(std::string_view text) {
@@ -189,17 +198,87 @@ Result<std::uint64_t> parse_lane_size(std::string_view text) {
   return size;
 }
 
+bool is_off(std::string_view text) { return text == "off" || text == "false"; }
+
+// A size within limits.
+auto size_within(std::uint64_t least, std::uint64_t most, const char* says) {
+  return [=](std::string_view text) -> Result<std::uint64_t> {
+    const std::uint64_t size = CLV_TRY(base::parse_byte_size(text));
+    if (size < least || size > most)
+      return Error::formatted(Code::kInvalid, Blame::kOperator, std::string("must be ") + says);
+    return size;
+  };
+}
+
+auto duration_within(std::chrono::milliseconds least, std::chrono::milliseconds most, const char* says) {
+  return [=](std::string_view text) -> Result<std::chrono::milliseconds> {
+    const std::chrono::milliseconds time = CLV_TRY(base::parse_duration(text));
+    if (time < least || time > most)
+      return Error::formatted(Code::kInvalid, Blame::kOperator, std::string("must be ") + says);
+    return time;
+  };
+}
+
+// The same, or `off`, which is 0.
+template <class Parse>
+auto or_off(Parse parse) {
+  return [parse](std::string_view text) -> decltype(parse(text)) {
+    using Value = std::remove_cvref_t<decltype(*parse(text))>;
+    if (is_off(text)) return Value{};
+    return parse(text);
+  };
+}
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 50;
+
+// How the log is cut up, and how long its parts are kept.
+Result<void> read_segments(ObjectReader& reader, AuditConfig& audit) {
+  using namespace std::chrono_literals;
+  constexpr std::chrono::milliseconds kYears = std::chrono::days(36500);
+  CLV_TRY_VOID(read_with(reader, "segment", size_within(kMiB / 16, kMiB << 16, "from 64KiB to 64GiB"),
+                         audit.segment_bytes));
+  CLV_TRY_VOID(read_with(reader, "segment_age", duration_within(1s, std::chrono::days(30), "from 1s to 30d"),
+                         audit.segment_age));
+  CLV_TRY_VOID(read_with(reader, "retention",
+                         or_off(duration_within(1min, kYears, "`off`, or from 1m to 36500d")),
+                         audit.retention));
+  CLV_TRY_VOID(read_with(reader, "retention_size",
+                         or_off(size_within(1, kMostBytes, "`off`, or at most 1048576GiB")),
+                         audit.retention_bytes));
+  // What is written is never pruned, and next to it something has to be left to keep.
+  if (audit.retention_bytes != 0 && audit.retention_bytes / 2 < audit.segment_bytes)
+    return base::invalid_at(reader.place(), "retention_size: must be twice `segment` or more");
+  return read_with(reader, "reserve", or_off(size_within(1, kMostBytes, "`off`, or at most 1048576GiB")),
+                   audit.reserve_bytes);
+}
+
+Result<audit::Addresses> parse_addresses(std::string_view text) {
+  if (text == "full") return audit::Addresses::kFull;
+  if (text == "pseudonym") return audit::Addresses::kPseudonym;
+  if (text == "none") return audit::Addresses::kNone;
+  return Error(Code::kInvalid, Blame::kOperator, "must be full, pseudonym or none");
+}
+
 Result<void> read_audit(const Document& node, Config& config) {
   if (is_off(node)) {
     config.audit.off = true;
     return ok();
   }
   ObjectReader reader = CLV_TRY(ObjectReader::of(node, "audit"));
-  std::string durability;
-  CLV_TRY_VOID(read_with(reader, "durability", parse_durability, durability));
+  CLV_TRY_VOID(read_with(reader, "durability", parse_durability, config.audit.durability));
   CLV_TRY_VOID(read_duration(reader, "window", config.audit.window));
   CLV_TRY_VOID(read_duration(reader, "lane_timeout", config.audit.lane_timeout));
   CLV_TRY_VOID(read_with(reader, "lane", parse_lane_size, config.audit.lane_bytes));
+  config.audit.checkpoint_events =
+      CLV_TRY(reader.number_or("checkpoint_events", config.audit.checkpoint_events, 1, 1 << 24));
+  CLV_TRY_VOID(
+      read_with(reader, "checkpoint_interval",
+                duration_within(std::chrono::milliseconds(100), std::chrono::hours(1), "from 100ms to 1h"),
+                config.audit.checkpoint_interval));
+  CLV_TRY_VOID(read_segments(reader, config.audit));
+  CLV_TRY_VOID(read_with(reader, "addresses", parse_addresses, config.audit.addresses));
+  if (const Document* sinks = reader.find("sinks")) config.audit.sinks = CLV_TRY(read_sinks(*sinks));
   return reader.finish();
 }
 
@@ -277,6 +356,12 @@ Config default_config() {
   return config;
 }
 
+bool has_stdout_sink(const Config& config) {
+  return std::ranges::any_of(config.audit.sinks, [](const sinks::SinkOptions& sink) {
+    return sink.type == sinks::SinkType::kStdout;
+  });
+}
+
 std::string store_path(const Config& config) { return store::locate(config.store_url, config.data_dir); }
 
 std::string restored_mark(const Config& config) { return config.data_dir + "/restored"; }
@@ -303,6 +388,9 @@ Result<Config> parse_config(const Document& document) {
   CLV_TRY_VOID(read_drain_delay(reader, config.drain_delay));
   CLV_TRY_VOID(read_duration(reader, "drain_timeout", config.drain_timeout));
   CLV_TRY_VOID(reader.finish());
+  if (config.access_log == "stdout" && has_stdout_sink(config))
+    return base::invalid_at(
+        reader.place(), "log.access: standard output is that of a sink (audit.sinks); lines would be torn");
   return config;
 }
 

@@ -5,11 +5,14 @@
 #include <optional>
 #include <string>
 
+#include "audit/log.h"
+#include "audit/pseudonym.h"
 #include "base/document.h"
 #include "base/result.h"
 #include "http/server_connection.h"
 #include "net/endpoint.h"
 #include "policy/rate.h"
+#include "sinks/options.h"
 #include "telemetry/log.h"
 
 namespace claviger::server {
@@ -35,9 +38,19 @@ struct ListenerConfig {
 // The transparency log (audit/log.h), in data_dir/audit.
 struct AuditConfig {
   bool off = false;  // side-car mode alone
+  audit::Durability durability = audit::Durability::kGroup;
   std::chrono::milliseconds window{100};
   std::chrono::milliseconds lane_timeout{std::chrono::seconds(5)};
   std::size_t lane_bytes = std::size_t{4} << 20;  // for each worker
+  std::uint64_t checkpoint_events = 65536;
+  std::chrono::milliseconds checkpoint_interval{std::chrono::seconds(2)};
+  std::uint64_t segment_bytes = std::uint64_t{256} << 20;
+  std::chrono::milliseconds segment_age{std::chrono::hours(24)};
+  std::chrono::milliseconds retention{std::chrono::days(365)};  // 0: for ever
+  std::uint64_t retention_bytes = 0;                            // 0: no limit
+  std::uint64_t reserve_bytes = std::uint64_t{256} << 20;       // 0: none
+  audit::Addresses addresses = audit::Addresses::kFull;  // of callers, in the access log as well
+  sinks::SinkList sinks;
 };
 
 struct Config {
@@ -61,9 +74,11 @@ struct Config {
   std::size_t upstream_connections = 256;    // for each worker and upstream
   std::chrono::milliseconds upstream_idle{std::chrono::seconds(50)};
   policy::Rate unauthenticated{6000, std::chrono::seconds(60)};
+  bool begins_traces = false;  // of callers who send none (W3C Trace Context)
 
   telemetry::Level log_level = telemetry::Level::kInfo;
-  std::string access_log;  // empty: stdout in side-car mode, off with a store, whose audit log has every call
+  // Empty: stdout in side-car mode, unless a sink of the audit log has that; off with a store, whose audit log has every call.
+  std::string access_log;
   std::chrono::milliseconds drain_delay{0};  // from saying that it is not ready to taking no more connections
   std::chrono::milliseconds drain_timeout{std::chrono::seconds(30)};
 };
@@ -73,6 +88,8 @@ Config default_config();
 // What the configuration names, with relative paths resolved: they lie in the data directory.
 std::string store_path(const Config& config);
 std::string master_key_source(const Config& config);
+// Whether standard output belongs to the audit log.
+bool has_stdout_sink(const Config& config);
 // A file that `claviger restore` leaves for the next start: an older store is meant.
 std::string restored_mark(const Config& config);
 // kInvalid, "<file>:<line>: <what>".

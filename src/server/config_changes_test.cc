@@ -69,11 +69,13 @@ TEST(ConfigChanges, AnAdminListenerThatIsOffHasNoOthers) {
 TEST(ConfigChanges, LeaveNothingOut) {
   Config other = parse(R"(
 data_dir: /tmp/d
-gateway: { listen: "[::1]:1", tls: { cert: /dev/null, key: /dev/zero }, workers: 3 }
+gateway: { listen: "[::1]:1", tls: { cert: /dev/null, key: /dev/zero }, workers: 3, trace: begin }
 admin: { listen: "127.0.0.1:2", tls: off, rate: 7/s, security_contact: "mailto:security@example.com" }
 store: { url: "sqlite:sub/s.db" }
 master_key: { from: "env:FAKE_MASTER_KEY" }
-audit: { window: 50ms, lane_timeout: 2s, lane: 1MiB }
+audit: { durability: strict, window: 50ms, lane_timeout: 2s, lane: 1MiB, addresses: pseudonym, checkpoint_events: 9,
+         checkpoint_interval: 3s, segment: 1MiB, segment_age: 2h, retention: 30d, retention_size: 3MiB, reserve: off,
+         sinks: [{ name: out, type: stdout }] }
 limits: { head: 8KiB, body: 10MiB, headers: 50, connections: 7, admin_connections: 5, head_timeout: 5s, idle_timeout: 6s, body_idle_timeout: 7s,
           upstream_idle: 8s, upstream_connections: 9, unauthenticated: 10/min, connections_per_address: 3, memory: 512MiB, body_rate: 2KiB,
           requests_per_connection: 11 }
@@ -85,14 +87,17 @@ drain_timeout: 3s
   other.gateway.tls.client_ca = "/nowhere/ca.pem";
   other.gateway.tls.client_certificate_optional = true;
   const ConfigChanges changes = compare(default_config(), other);
-  EXPECT_THAT(changes.restart,
-              ElementsAre("data_dir", "store.url", "master_key.from", "audit", "audit.window",
-                          "audit.lane_timeout", "audit.lane", "gateway.listen", "gateway.workers",
-                          "admin.listen", "admin.tls (on or off)", "log.access"));
+  EXPECT_THAT(
+      changes.restart,
+      ElementsAre("data_dir", "store.url", "master_key.from", "audit", "audit.durability", "audit.window",
+                  "audit.lane_timeout", "audit.lane", "audit.checkpoint_events", "audit.checkpoint_interval",
+                  "audit.segment", "audit.segment_age", "audit.retention", "audit.retention_size",
+                  "audit.reserve", "audit.addresses", "audit.sinks", "gateway.listen", "gateway.workers",
+                  "admin.listen", "admin.tls (on or off)", "log.access"));
   EXPECT_THAT(
       changes.live,
-      ElementsAre("gateway.tls", "gateway.tls.client_ca", "gateway.tls.client_certificate", "admin.rate",
-                  "admin.security_contact", "limits.head", "limits.headers", "limits.body",
+      ElementsAre("gateway.trace", "gateway.tls", "gateway.tls.client_ca", "gateway.tls.client_certificate",
+                  "admin.rate", "admin.security_contact", "limits.head", "limits.headers", "limits.body",
                   "limits.body_rate", "limits.connections", "limits.connections_per_address",
                   "limits.requests_per_connection", "limits.admin_connections", "limits.memory",
                   "limits.head_timeout", "limits.idle_timeout", "limits.body_idle_timeout",

@@ -33,7 +33,8 @@ gateway: { listen: "[::1]:1", tls: { cert: /dev/null, key: /dev/zero }, workers:
 admin: { listen: "127.0.0.1:2", tls: off, rate: 7/s, security_contact: "mailto:security@example.com" }
 store: { url: "sqlite:sub/s.db" }
 master_key: { from: "env:FAKE_MASTER_KEY" }
-audit: { durability: group, window: 50ms, lane_timeout: 2s, lane: 1MiB }
+audit: { durability: group, window: 50ms, lane_timeout: 2s, lane: 1MiB, checkpoint_events: 9,
+         checkpoint_interval: 3s, segment: 1MiB, segment_age: 2h, retention: 365d, retention_size: 3MiB, reserve: 10MiB }
 limits: { head: 8KiB, body: 10MiB, headers: 50, connections: 7, admin_connections: 5, head_timeout: 5s, idle_timeout: 6s, body_idle_timeout: 7s,
           upstream_idle: 8s, upstream_connections: 9, unauthenticated: 10/min, connections_per_address: 3, memory: 512MiB, body_rate: 2KiB,
           requests_per_connection: 11 }
@@ -56,6 +57,13 @@ drain_timeout: 3s
   EXPECT_EQ(config->audit.window, std::chrono::milliseconds(50));
   EXPECT_EQ(config->audit.lane_timeout, std::chrono::seconds(2));
   EXPECT_EQ(config->audit.lane_bytes, 1U << 20);
+  EXPECT_EQ(config->audit.checkpoint_events, 9U);
+  EXPECT_EQ(config->audit.checkpoint_interval, std::chrono::seconds(3));
+  EXPECT_EQ(config->audit.segment_bytes, 1U << 20);
+  EXPECT_EQ(config->audit.segment_age, std::chrono::hours(2));
+  EXPECT_EQ(config->audit.retention, std::chrono::days(365));
+  EXPECT_EQ(config->audit.retention_bytes, 3U << 20);
+  EXPECT_EQ(config->audit.reserve_bytes, 10U << 20);
   EXPECT_EQ(config->limits.head.bytes, 8192U);
   EXPECT_EQ(config->limits.body, 10U << 20);
   EXPECT_EQ(config->limits.head.fields, 50U);
@@ -153,6 +161,18 @@ TEST(Config, TheAuditLogIsOnUnlessItIsSaidToBeOff) {
   EXPECT_TRUE(parse("audit: off")->audit.off);
 }
 
+TEST(Config, TheAuditLogIsKeptForAYearUnlessItIsSaidHowLong) {
+  const AuditConfig by_default = parse("{}")->audit;
+  EXPECT_EQ(by_default.retention, std::chrono::days(365));
+  EXPECT_EQ(by_default.retention_bytes, 0U);
+  EXPECT_EQ(by_default.reserve_bytes, 256U << 20);
+  const AuditConfig kept = parse("audit: { retention: off, retention_size: off, reserve: off }")->audit;
+  EXPECT_EQ(kept.retention, std::chrono::milliseconds(0));
+  EXPECT_EQ(kept.retention_bytes, 0U);
+  EXPECT_EQ(kept.reserve_bytes, 0U);
+  EXPECT_TRUE(parse("audit: { segment: 1GiB, retention_size: 2GiB }").has_value());
+}
+
 TEST(Config, PlaintextBeyondLoopbackMustBeSaid) {
   EXPECT_FALSE(parse("gateway: { listen: \"0.0.0.0:80\", tls: off }").has_value());
   EXPECT_TRUE(
@@ -198,12 +218,23 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"master_key: { from: \"env:1BAD\" }", "env:NAME"},
         Bad{"master_key: { from: \"env:\" }", "env:NAME"},
         Bad{"master_key: { from: \"file:\" }", "file:PATH"},
-        Bad{"audit: { durability: strict }", "durability: must be group"}, Bad{"audit: yes", "audit"},
-        Bad{"audit: { window: 0ms }", "window"}, Bad{"audit: { window: fast }", "window"},
-        Bad{"audit: { lane_timeout: 25h }", "lane_timeout"},
+        Bad{"audit: { durability: eventual }", "durability: must be group or strict"},
+        Bad{"audit: yes", "audit"}, Bad{"audit: { window: 0ms }", "window"},
+        Bad{"audit: { window: fast }", "window"}, Bad{"audit: { lane_timeout: 25h }", "lane_timeout"},
         Bad{"audit: { lane: 1KiB }", "from 64KiB to 1GiB"},
-        Bad{"audit: { lane: 2GiB }", "from 64KiB to 1GiB"}, Bad{"audit: { retention: 30d }", "retention"},
-        Bad{"audit: { sinks: [] }", "sinks"}, Bad{"admin: { rate: often }", "rate"},
+        Bad{"audit: { addresses: some }", "addresses: must be full, pseudonym or none"},
+        Bad{"gateway: { trace: \"off\" }", "trace: must be continue or begin"},
+        Bad{"audit: { lane: 2GiB }", "from 64KiB to 1GiB"}, Bad{"audit: { retention: 30 }", "retention"},
+        Bad{"audit: { retention: 0d }", "retention: must be `off`, or from 1m to 36500d"},
+        Bad{"audit: { retention: 59s }", "retention"}, Bad{"audit: { retention: 36501d }", "retention"},
+        Bad{"audit: { retention_size: 511MiB }", "retention_size: must be twice `segment` or more"},
+        Bad{"audit: { retention_size: 0 }", "retention_size: must be `off`"},
+        Bad{"audit: { segment: 1KiB }", "segment: must be from 64KiB to 64GiB"},
+        Bad{"audit: { segment_age: 31d }", "segment_age: must be from 1s to 30d"},
+        Bad{"audit: { checkpoint_interval: 2h }", "checkpoint_interval"},
+        Bad{"audit: { checkpoint_events: 0 }", "checkpoint_events"},
+        Bad{"audit: { reserve: lots }", "reserve"}, Bad{"audit: { sinks: yes }", "sinks"},
+        Bad{"admin: { rate: often }", "rate"},
         Bad{"admin: { security_contact: me@example.com }", "security_contact"},
         Bad{"admin: { security_contact: \"https://a b\" }", "security_contact"},
         Bad{"limits: { admin_connections: 0 }", "admin_connections"},

@@ -132,7 +132,8 @@ Connections::Connections(net::Loop& loop, net::BufferPool& buffers, telemetry::W
       door_(door),
       limits_(std::move(options.limits)),
       admission_(options.admission),
-      yields_(options.yields) {}
+      yields_(options.yields),
+      recorded_address_(std::move(options.recorded_address)) {}
 
 Connections::~Connections() = default;
 
@@ -210,6 +211,7 @@ net::Task<void> Connections::serve(int fd, net::Endpoint peer) {
     auto stream = co_await open_stream(fd);
     if (stream.has_value()) {
       http::ServerConnection connection(*std::move(stream), peer, buffers_, limits_, metrics_);
+      if (recorded_address_) connection.record_peer_as(recorded_address_(peer.address));
       entry.serves(connection);
       if (draining_) connection.stop_when_idle();
       co_await http::serve(connection, door_);

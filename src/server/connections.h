@@ -34,6 +34,7 @@ class Connections {
     std::shared_ptr<const http::ServerLimits> limits;
     Admission& admission;  // shared by all loops; outlives this
     Yields yields = Yields::kNobody;
+    std::function<std::string(const base::IpAddress&)> recorded_address{};  // null: addresses as they are
   };
   Connections(net::Loop& loop, net::BufferPool& buffers, telemetry::WorkerMetrics& metrics,
               http::Handler& door, Options options);
@@ -97,6 +98,7 @@ class Connections {
   std::shared_ptr<const http::ServerLimits> limits_;
   Admission& admission_;
   Yields yields_;
+  std::function<std::string(const base::IpAddress&)> recorded_address_;
   std::unique_ptr<net::Acceptor> acceptor_;
   std::shared_ptr<const net::ServerTls> tls_;
   Strangers strangers_;

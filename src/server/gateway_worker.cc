@@ -11,13 +11,26 @@ namespace {
 
 constexpr auto kHousekeeping = std::chrono::seconds(1);
 
+bool is_strict(const Config& config) noexcept {
+  return config.audit.durability == audit::Durability::kStrict;
+}
+
+// Null: there is no log.
+audit::Lane* make_lane(const WorkerContext& context, const std::shared_ptr<gateway::DiskNews>& news) {
+  if (context.audit_log == nullptr) return nullptr;
+  audit::LaneOptions options{.for_calls = true};
+  if (is_strict(context.config)) options.on_progress = gateway::DiskNews::bell(news);
+  return &context.audit_log->make_lane(std::move(options));
+}
+
 }  // namespace
 
 WorkerSettings WorkerSettings::of(const Config& config, std::shared_ptr<const net::ServerTls> tls) {
   return {.tls = tls,
           .limits = config.limits,
           .pools = {config.upstream_connections, config.upstream_idle},
-          .calls = {.tls = tls, .unauthenticated = config.unauthenticated}};
+          .calls = {
+              .tls = tls, .unauthenticated = config.unauthenticated, .begins_traces = config.begins_traces}};
 }
 
 Result<std::unique_ptr<GatewayWorker>> GatewayWorker::create(unsigned number, const WorkerContext& context) {
@@ -39,7 +52,7 @@ GatewayWorker::GatewayWorker(unsigned number, const WorkerContext& context, std:
               buffers_,
               metrics_,
               access_log_,
-              context.audit_log != nullptr ? &context.audit_log->make_lane() : nullptr,
+              make_lane(context, disk_news_),
               gateway::FailureLog(context.log),
               std::move(opener),
               crypto::Sha256(),
@@ -53,15 +66,21 @@ GatewayWorker::GatewayWorker(unsigned number, const WorkerContext& context, std:
       door_(worker_),
       connections_(*loop_, buffers_, metrics_, door_,
                    {std::make_shared<const http::ServerLimits>(context.config.limits), context.admission,
-                    Connections::Yields::kStrangersAndIdle}),
+                    Connections::Yields::kStrangersAndIdle, context.recorded_address}),
       housekeeping_(*loop_) {
   worker_.settings = WorkerSettings::of(context.config, nullptr).calls;
   loop_->count_in(&metrics_);
+  if (worker_.lane == nullptr || !is_strict(context.config)) return;
+  disk_queue_.emplace(*loop_, *worker_.lane, context.shared.lane_timeout);
+  disk_news_->open(*loop_, *disk_queue_);
+  worker_.disk_queue = &*disk_queue_;
 }
 
 GatewayWorker::~GatewayWorker() {
   stop();
   if (thread_.joinable()) thread_.join();
+  gateway::report_all_refusals(worker_);
+  disk_news_->close();
 }
 
 Result<void> GatewayWorker::listen(int listening_fd, std::shared_ptr<const net::ServerTls> tls) {
@@ -85,6 +104,7 @@ void GatewayWorker::start(std::shared_ptr<const gateway::World> world) {
 void GatewayWorker::keep_house() {
   access_log_.flush();
   gateway::end_expired(worker_);
+  gateway::report_refusals(worker_);
   metrics_.set(telemetry::Gauge::kFramePoolBytes, static_cast<std::int64_t>(loop_->frames().bytes()));
   metrics_.set(telemetry::Gauge::kBufferPoolBytes, static_cast<std::int64_t>(buffers_.bytes()));
   housekeeping_.start(kHousekeeping, [this] { keep_house(); });

@@ -3,10 +3,12 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "audit/log.h"
 #include "doors/relay/relay_door.h"
+#include "gateway/disk_queue.h"
 #include "gateway/worker.h"
 #include "server/config.h"
 #include "server/connections.h"
@@ -24,6 +26,7 @@ struct WorkerContext {
   audit::Log* audit_log;  // null: none
   telemetry::Log& log;
   Admission& admission;
+  std::function<std::string(const base::IpAddress&)> recorded_address;  // null: as they are
 };
 
 // What of the configuration a worker goes by from one reload to the next.
@@ -75,7 +78,9 @@ class GatewayWorker {
   std::unique_ptr<net::Resolver> resolver_;
   net::BufferPool buffers_;
   telemetry::AccessLog access_log_;
+  const std::shared_ptr<gateway::DiskNews> disk_news_ = std::make_shared<gateway::DiskNews>();
   gateway::Worker worker_;
+  std::optional<gateway::DiskQueue> disk_queue_;  // in strict mode
   doors::RelayDoor door_;
   Connections connections_;
   net::Timer housekeeping_;

@@ -37,9 +37,11 @@ Managed::Managed(DataDirLock lock, std::unique_ptr<store::Store> store,
     : lock_(std::move(lock)),
       store_(std::move(store)),
       keys_(std::move(keys)),
-      signer_(*keys_),
+      signer_(*keys_, keys_->signing_key()),
       control_(control),
-      store_thread_(std::make_unique<net::BackgroundThread>(control, "clv-store")) {}
+      store_thread_(std::make_unique<net::BackgroundThread>(control, "clv-store")) {
+  if (const auto next = keys_->next_signing_key()) next_signer_.emplace(*keys_, *next);
+}
 
 Result<std::unique_ptr<Managed>> Managed::open(const Config& config, net::Loop& control,
                                                SecretMemory& memory) {
@@ -108,7 +110,7 @@ Result<void> Managed::make_registry(const Config& config, audit::Log& log, audit
   operator_log_ = &operator_log;
   const std::uint64_t in_log = CLV_TRY(check_against_log(config, log, lane));
   registry_ = std::make_unique<registry::StoredRegistry>(registry::RegistryParts{
-      control_, *store_thread_, *store_, *keys_, process_key, clock, operator_log, lane, in_log});
+      control_, *store_thread_, *store_, *keys_, process_key, clock, operator_log, lane, in_log, &log});
   return ok();
 }
 

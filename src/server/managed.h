@@ -2,12 +2,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "audit/log.h"
 #include "net/background.h"
 #include "registry/stored_registry.h"
-#include "server/audit_trail.h"
+#include "registry/vault_signer.h"
 #include "server/config.h"
 #include "server/data_dir_lock.h"
 #include "server/process.h"
@@ -28,6 +29,9 @@ class Managed {
                                                SecretMemory& memory);
 
   audit::Signer& signer() noexcept { return signer_; }
+  // The key that is to sign next; null while no rotation is under way.
+  audit::Signer* next_signer() noexcept { return next_signer_ ? &*next_signer_ : nullptr; }
+  vault::KeyHolder& keys() noexcept { return *keys_; }
   std::string_view master_key_id() const noexcept { return keys_->master_key_id(); }
 
   // Compares store and log, and makes the registry, which load()s later. `lane` is the control thread's. kInvalid when the store is
@@ -49,7 +53,8 @@ class Managed {
   DataDirLock lock_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<vault::KeyHolder> keys_;
-  VaultSigner signer_;
+  registry::VaultSigner signer_;
+  std::optional<registry::VaultSigner> next_signer_;
   net::Loop& control_;
   telemetry::Log* operator_log_ = nullptr;
   std::unique_ptr<registry::StoredRegistry> registry_;

@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "gateway/upstream_book.h"
-#include "telemetry/metrics.h"
+#include "sinks/sinks.h"
+#include "telemetry/expose.h"
 #include "telemetry/testing/exposed.h"
 
 namespace claviger::server {
@@ -29,7 +30,8 @@ std::string whole_page() {
                                          .load = telemetry::LoadSample{}};
   gateway::UpstreamBook book;
   const gateway::UpstreamStats stats(&book, "any", {"https://api.example"});
-  return telemetry::expose({{"0", &metrics}}, process) + book.expose();
+  return telemetry::expose({{"0", &metrics}}, process) + book.expose() +
+         sinks::expose({sinks::SinkState{.name = "any"}});
 }
 
 std::string quoted(const std::vector<std::string>& words) {
@@ -40,7 +42,7 @@ std::string quoted(const std::vector<std::string>& words) {
 
 // Names that others choose, and what depends on the machine, stand in no table.
 bool has_fixed_values(const std::string& family, const std::string& label) {
-  static const std::set<std::string> kChosen{"worker", "upstream", "endpoint"};
+  static const std::set<std::string> kChosen{"worker", "upstream", "endpoint", "sink"};
   return !kChosen.contains(label) && family != "claviger_build_info" && family != "claviger_secret_memory";
 }
 

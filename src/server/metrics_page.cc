@@ -5,6 +5,7 @@
 
 #include "crypto/openssl_memory.h"
 #include "server/version.h"
+#include "telemetry/expose.h"
 
 namespace claviger::server {
 namespace {
@@ -16,7 +17,13 @@ std::optional<telemetry::AuditSample> sample(const audit::Log* log) {
                                 .checkpointed = state.checkpointed,
                                 .queued = state.queued,
                                 .lag_ms = static_cast<std::uint64_t>(state.lag.count()),
-                                .failing = state.failing};
+                                .failing = state.failing,
+                                .first_event = state.first_event,
+                                .segments = state.segments,
+                                .bytes = state.bytes,
+                                .free_bytes = state.free_bytes,
+                                .is_low_on_space = state.is_low_on_space,
+                                .upkeep_fails = !state.upkeep_failure.empty()};
 }
 
 std::optional<telemetry::QuotaSample> sample(const policy::LeaseDesk* leases) {
@@ -50,7 +57,8 @@ std::string write_metrics_page(const MetricsSources& sources) {
                             .audit = sample(sources.audit_log),
                             .quotas = sample(sources.leases),
                             .load = sample(sources.overload)}) +
-         sources.upstreams.expose();
+         sources.upstreams.expose() +
+         (sources.sinks != nullptr ? sinks::expose(sources.sinks->states()) : std::string());
 }
 
 }  // namespace claviger::server

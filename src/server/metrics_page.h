@@ -10,6 +10,7 @@
 #include "policy/lease_desk.h"
 #include "server/gateway_worker.h"
 #include "server/overload.h"
+#include "sinks/sinks.h"
 #include "telemetry/metrics.h"
 
 namespace claviger::server {
@@ -22,6 +23,7 @@ struct MetricsSources {
   const audit::Log* audit_log;      // null: none
   const policy::LeaseDesk* leases;  // null: no store, so that there is nothing to save
   const Overload& overload;
+  const sinks::Sinks* sinks;  // null: none
   const gateway::UpstreamBook& upstreams;
 };
 

@@ -6,15 +6,18 @@
 namespace claviger::server {
 
 OverloadWatch::OverloadWatch(net::Loop& control, telemetry::Log& log, Overload& overload,
-                             std::function<void(bool waits)> changed)
-    : log_(log), overload_(overload), changed_(std::move(changed)), timer_(control) {}
+                             std::function<void(bool waits)> changed, std::function<void()> shed)
+    : log_(log), overload_(overload), changed_(std::move(changed)), shed_(std::move(shed)), timer_(control) {}
 
 void OverloadWatch::look() {
   using Level = Overload::Level;
   const Level before = overload_.level();
   if (overload_.look()) {
     const Level now = overload_.level();
-    if (before == Level::kShedding || now == Level::kShedding) say();
+    if (before == Level::kShedding || now == Level::kShedding) {
+      say();
+      shed_();
+    }
     if (before == Level::kEnough || now == Level::kEnough) changed_(now != Level::kEnough);
   }
   timer_.start(kEvery, [this] { look(); });

@@ -18,9 +18,10 @@ class OverloadWatch {
  public:
   static constexpr std::chrono::milliseconds kEvery{100};
 
-  // `overload` and what `changed` refers to outlive it. `changed`: from now on connections are to wait (true) or not.
+  // `overload` and what the functions refer to outlive it. `changed`: from now on connections are to wait (true) or not. `shed`:
+  // shedding began, or ended.
   OverloadWatch(net::Loop& control, telemetry::Log& log, Overload& overload,
-                std::function<void(bool waits)> changed);
+                std::function<void(bool waits)> changed, std::function<void()> shed);
 
   // Looks, and goes on doing so.
   void look();
@@ -31,6 +32,7 @@ class OverloadWatch {
   telemetry::Log& log_;
   Overload& overload_;
   std::function<void(bool)> changed_;
+  std::function<void()> shed_;
   net::Timer timer_;
 };
 

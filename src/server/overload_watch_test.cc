@@ -27,7 +27,8 @@ class OverloadWatchTest : public ::testing::Test, public net::testing::LoopFixtu
     read_ = base::Descriptor(ends[0]);
     write_ = base::Descriptor(ends[1]);
     log_.emplace(telemetry::Level::kInfo, write_.number(), clock_);
-    watch_.emplace(loop(), *log_, overload_, [this](bool waits) { told_.push_back(waits); });
+    watch_.emplace(
+        loop(), *log_, overload_, [this](bool waits) { told_.push_back(waits); }, [this] { ++shed_; });
   }
   std::string logged() {
     std::array<char, 4096> text{};
@@ -41,6 +42,7 @@ class OverloadWatchTest : public ::testing::Test, public net::testing::LoopFixtu
   Overload::Usage usage_{.memory = 1, .descriptors = 1};
   Overload overload_{{.memory = 1000, .descriptors = 1000}, [this] { return usage_; }};
   std::vector<bool> told_;
+  int shed_ = 0;  // how often it began or ended
   std::optional<OverloadWatch> watch_;
 };
 
@@ -57,6 +59,7 @@ TEST_F(OverloadWatchTest, SaysWhenSheddingBeginsAndWhenItEnds) {
   EXPECT_TRUE(run_until([&] { return told_.size() == 2; }));
   EXPECT_THAT(logged(), HasSubstr(R"("event":"shedding_ended")"));
   EXPECT_THAT(told_, ElementsAre(true, false));
+  EXPECT_EQ(shed_, 2);
 }
 
 TEST_F(OverloadWatchTest, HasConnectionsWaitFromTightOnUntilThereIsEnoughAgain) {

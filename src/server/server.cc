@@ -12,8 +12,11 @@
 #include "gateway/destination.h"
 #include "gateway/source_secrets.h"
 #include "server/admin_wiring.h"
+#include "server/audit_trail.h"
 #include "server/data_dir.h"
+#include "server/listener_tls.h"
 #include "server/metrics_page.h"
+#include "server/pseudonym_key.h"
 #include "server/resource_files.h"
 #include "server/version.h"
 
@@ -33,7 +36,8 @@ Admission::Most most_callers(const Config& config) {
 
 // What depends on the mode, where the configuration says nothing.
 void fill_in(Config& config, const std::string& resources_dir) {
-  if (config.access_log.empty()) config.access_log = resources_dir.empty() ? "off" : "stdout";
+  const bool is_off = !resources_dir.empty() ? has_stdout_sink(config) : true;
+  if (config.access_log.empty()) config.access_log = is_off ? "off" : "stdout";
 }
 
 }  // namespace
@@ -69,10 +73,14 @@ Server::Server(net::Loop& control, ServerOptions options, SecretMemory& memory, 
                      record(audit::Event(clock_.wall(), "clock.stepped")
                                 .add("step", std::to_string(step.count()) + "ms"));
                    }),
-      overload_watch_(control, log, overload_,
-                      [this](bool waits) {
-                        for (const auto& worker : workers_) waits ? worker->pause() : worker->resume();
-                      }),
+      overload_watch_(
+          control, log, overload_,
+          [this](bool waits) {
+            for (const auto& worker : workers_) waits ? worker->pause() : worker->resume();
+          },
+          [this] { record_shedding(); }),
+      audit_watch_(clock, log, [this](audit::Event event) { record(std::move(event)); }),
+      endpoint_watch_(clock, upstream_book_, [this](audit::Event event) { record(std::move(event)); }),
       housekeeping_(control),
       publications_(clock),
       reload_(options_.config, reload_steps()),
@@ -81,6 +89,7 @@ Server::Server(net::Loop& control, ServerOptions options, SecretMemory& memory, 
 Server::~Server() {
   workers_.clear();
   if (admin_) admin_->cancel_all();
+  if (sinks_) sinks_->log_is_closing();
 }
 
 Result<std::unique_ptr<Server>> Server::create(net::Loop& control, ServerOptions options,
@@ -97,6 +106,7 @@ Result<std::unique_ptr<Server>> Server::create(net::Loop& control, ServerOptions
   CLV_TRY_VOID(server->signals_->watch([gateway = server.get()] { gateway->reload_.ask(); },
                                        [gateway = server.get()] { gateway->shut_down(); }));
   CLV_TRY_VOID(server->open_audit());
+  CLV_TRY_VOID(server->open_sinks());
   CLV_TRY_VOID(server->bind_gateway());
   CLV_TRY_VOID(server->bind_admin());
   server->first_world_ = CLV_TRY(server->first_world());
@@ -118,27 +128,44 @@ Result<void> Server::open_audit() {
   } else {
     CLV_TRY_VOID(make_directory(config.data_dir));
     lock_ = CLV_TRY(DataDirLock::take(config.data_dir));
-    file_signer_ = CLV_TRY(open_file_signer(config, memory_));
+    side_car_keys_ = CLV_TRY(SideCarKeys::open(config.data_dir, memory_));
+    if (config.audit.addresses == audit::Addresses::kPseudonym)
+      pseudonyms_.emplace(CLV_TRY(file_pseudonyms(config, memory_)));
   }
-  audit_log_ = CLV_TRY(open_audit_log(config, side_car ? *file_signer_ : managed_->signer(), clock_));
+  if (managed_) pseudonyms_.emplace(CLV_TRY(vault_pseudonyms(managed_->keys(), memory_)));
+  audit_log_ =
+      CLV_TRY(side_car ? open_audit_log(config, side_car_keys_->signer(), side_car_keys_->next(), clock_)
+                       : open_audit_log(config, managed_->signer(), managed_->next_signer(), clock_));
   lane_ = &audit_log_->make_lane();
   if (managed_)
     CLV_TRY_VOID(managed_->make_registry(options_.config, *audit_log_, *lane_, *memory_.key, clock_, log_));
   return ok();
 }
 
+Result<void> Server::open_sinks() {
+  if (!audit_log_ || options_.config.audit.sinks.empty()) return ok();
+  const std::string& key = audit_log_->verifier_key();
+  const auto extent = [log = audit_log_.get()] {
+    const audit::LogState state = log->state();
+    return sinks::LogExtent{.synced = state.size, .checkpointed = state.checkpointed};
+  };
+  sinks_ = CLV_TRY(sinks::Sinks::create(
+      options_.config.audit.sinks,
+      {.log_directory = audit_directory(options_.config),
+       .origin = key.substr(0, key.find('+')),
+       .user_agent = "claviger/" + std::string(kVersion),
+       .extent = extent,
+       .record = [this](audit::Event event) { control_.post([this, event] { record(event); }); },
+       .secrets = sources_,
+       .clock = clock_,
+       .log = log_}));
+  return ok();
+}
+
 Result<std::shared_ptr<const net::ServerTls>> Server::make_tls(const ListenerConfig& listener) {
-  if (listener.tls.off) return std::shared_ptr<const net::ServerTls>();
-  if (!listener.tls.certificate.empty())
-    return net::ServerTls::create({listener.tls.certificate, listener.tls.key, listener.tls.client_ca,
-                                   listener.tls.client_certificate_optional},
-                                  *ticket_keys_);
-  const CertificateFiles files =
-      CLV_TRY(ensure_certificate(options_.config.data_dir, options_.config.gateway.listen));
-  ca_file_ = files.ca;
-  return net::ServerTls::create(
-      {files.certificate, files.key, listener.tls.client_ca, listener.tls.client_certificate_optional},
-      *ticket_keys_);
+  OpenedTls made = CLV_TRY(open_listener_tls(listener, options_.config, *ticket_keys_));
+  if (!made.ca_file.empty()) ca_file_ = std::move(made.ca_file);
+  return std::move(made.tls);
 }
 
 Result<void> Server::bind_gateway() {
@@ -146,8 +173,8 @@ Result<void> Server::bind_gateway() {
   const auto tls = CLV_TRY(make_tls(config.gateway));
   // SO_REUSEPORT lets a second gateway share the port unnoticed: try it alone first.
   if (config.gateway.listen.port != 0) ::close(CLV_TRY(net::listen_on(config.gateway.listen, false)).fd);
-  const WorkerContext context{config,       clock_,           shared_, *memory_.key,
-                              *access_log_, audit_log_.get(), log_,    admission_};
+  const WorkerContext context{config,           clock_, shared_,    *memory_.key,      *access_log_,
+                              audit_log_.get(), log_,   admission_, recorded_address()};
   net::Endpoint endpoint = config.gateway.listen;
   for (unsigned number = 0; number < worker_count(config); ++number) {
     const net::ListeningSocket socket = CLV_TRY(net::listen_on(endpoint, true));
@@ -168,7 +195,7 @@ Result<void> Server::bind_admin() {
   admin_ = std::make_unique<Connections>(
       control_, control_buffers_, control_metrics_, *admin_door_,
       Connections::Options{std::make_shared<const http::ServerLimits>(options_.config.limits),
-                           admin_admission_, Connections::Yields::kStrangersAndIdle});
+                           admin_admission_, Connections::Yields::kStrangersAndIdle, recorded_address()});
   own_listeners_.push_back(socket.bound);
   return admin_->listen(socket.fd, tls);
 }
@@ -177,23 +204,27 @@ doors::AdminServices Server::admin_services() {
   std::optional<ManagementParts> management;
   if (managed_) {
     reading_thread_ = std::make_unique<net::BackgroundThread>(control_, "clv-reader");
-    management.emplace(*managed_, *audit_log_, *reading_thread_);
+    management.emplace(*managed_, *audit_log_, *reading_thread_, sinks_.get());
   }
-  return wire_admin({.config = options_.config,
-                     .arena = memory_.arena,
-                     .log = log_,
-                     .why_not_ready = [this] { return why_not_ready(); },
-                     .metrics =
-                         [this] {
-                           return write_metrics_page({.workers = workers_,
-                                                      .control = control_metrics_,
-                                                      .arena = memory_.arena,
-                                                      .audit_log = audit_log_.get(),
-                                                      .leases = managed_ ? &quotas_.desk() : nullptr,
-                                                      .overload = overload_,
-                                                      .upstreams = upstream_book_});
-                         },
-                     .management = management});
+  return wire_admin(
+      {.config = options_.config,
+       .arena = memory_.arena,
+       .log = log_,
+       .why_not_ready = [this] { return why_not_ready(); },
+       .metrics =
+           [this] {
+             return write_metrics_page({.workers = workers_,
+                                        .control = control_metrics_,
+                                        .arena = memory_.arena,
+                                        .audit_log = audit_log_.get(),
+                                        .leases = managed_ ? &quotas_.desk() : nullptr,
+                                        .overload = overload_,
+                                        .sinks = sinks_.get(),
+                                        .upstreams = upstream_book_});
+           },
+       .management = management,
+       .append = [this](audit::Event event) { record(std::move(event)); },
+       .pseudonym = [this](const base::IpAddress& address) { return pseudonyms_->of(address); }});
 }
 
 Result<std::shared_ptr<const gateway::World>> Server::first_world() {
@@ -217,6 +248,7 @@ Result<std::shared_ptr<const gateway::World>> Server::read_side_car_world() {
 
 Result<void> Server::run() {
   pthread_setname_np(pthread_self(), "clv-control");
+  if (sinks_) sinks_->start();
   for (const auto& worker : workers_) worker->start(first_world_);
   first_world_.reset();
   if (managed_) {
@@ -235,6 +267,7 @@ Result<void> Server::run() {
   control_.count_in(&control_metrics_);
   control_.run();
   control_.count_in(nullptr);
+  if (admin_door_) admin_door_->report_all_refusals(clock_.wall());
   record(audit::Event(clock_.wall(), "gateway.stopped"));
   log_.info("stopped");
   return ok();
@@ -290,7 +323,7 @@ void Server::record(audit::Event event) {
 void Server::keep_house() {
   clock_watch_.look();
   watch_adoption();
-  watch_audit();
+  watch_for_the_log();
   if (control_.now() - swept_ > kSweep) {
     quotas_.sweep(control_.wall_now());
     swept_ = control_.now();
@@ -298,16 +331,36 @@ void Server::keep_house() {
   housekeeping_.start(kHousekeeping, [this] { keep_house(); });
 }
 
-// Says why, once, and once that it is over.
-void Server::watch_audit() {
+// What is recorded of the gateway's own state. What may come often waits while the log takes nothing.
+void Server::watch_for_the_log() {
   if (!audit_log_) return;
-  const audit::LogState state = audit_log_->state();
-  if (state.failing == audit_failing_) return;
-  audit_failing_ = state.failing;
-  if (state.failing)
-    log_.error("audit_log_failing", {{"reason", state.failure},
-                                     {"detail", "calls wait, then get 503; it is tried again by itself"}});
-  else log_.info("audit_log_recovered");
+  audit_watch_.look(audit_log_->state());
+  if (side_car_keys_ && side_car_keys_->settle(*audit_log_, log_))
+    record(audit::Event(clock_.wall(), "audit.key_retired").add("key", side_car_keys_->old_key(*audit_log_)));
+  if (!lane_->has_room()) return;
+  endpoint_watch_.look();
+  if (admin_door_) admin_door_->report_refusals(control_.now(), clock_.wall());
+}
+
+// Calls that are shed have no event of their own.
+void Server::record_shedding() {
+  const bool is_shedding = overload_.is_shedding();
+  const Overload::Usage& usage = overload_.usage();
+  const Overload::Limits& limits = overload_.limits();
+  audit::Event event(clock_.wall(), is_shedding ? "gateway.shedding_began" : "gateway.shedding_ended");
+  event.add("reason", overload_.reason());
+  event.add("memory", usage.memory).add("memory_limit", limits.memory);
+  event.add("descriptors", usage.descriptors).add("descriptors_limit", limits.descriptors);
+  record(std::move(event));
+}
+
+// Null: as they are.
+std::function<std::string(const base::IpAddress&)> Server::recorded_address() const {
+  const audit::Addresses how = options_.config.audit.addresses;
+  if (how == audit::Addresses::kFull) return {};
+  return [this, how](const base::IpAddress& address) {
+    return audit::recorded_address(address, how, pseudonyms_ ? &*pseudonyms_ : nullptr);
+  };
 }
 
 // A worker that goes on deciding by what was revoked must not go on.
@@ -398,13 +451,16 @@ net::Task<void> Server::take_over(Config config, Reload::Certificates certificat
                       }};
   if (const auto reopened = access_log_->reopen(); !reopened.has_value())
     log_.warning("access_log_not_reopened", {{"reason", reopened.error().what()}});
+  if (sinks_) sinks_->reopen();
   warn_of_file_limit();
 }
 
 void Server::report(const Result<Reload::Outcome>& outcome) {
-  if (!outcome.has_value())
-    return log_.error("reload_failed",
-                      {{"reason", outcome.error().what()}, {"detail", "nothing was changed"}});
+  if (!outcome.has_value()) {
+    log_.error("reload_failed", {{"reason", outcome.error().what()}, {"detail", "nothing was changed"}});
+    return record(
+        audit::Event(clock_.wall(), "gateway.reload_refused").add("reason", outcome.error().what()));
+  }
   log_.info("reloaded", {{"revision", outcome->revision}, {"changed", outcome->changed}});
   record(audit::Event(clock_.wall(), "gateway.reloaded")
              .add("revision", outcome->revision)
@@ -450,7 +506,11 @@ std::string Server::why_not_ready() const {
   if (!ready_) return "the gateway is starting";
   if (!audit_log_) return {};
   // Why, with paths and all, is for those who may ask `claviger status`.
-  return audit_log_->state().failing ? "the audit log cannot be written" : std::string();
+  const audit::LogState log = audit_log_->state();
+  if (log.failing) return "the audit log cannot be written";
+  if (log.is_low_on_space) return "the audit log's disk is nearly full";
+  if (log.lag > audit::LogOptions().stalled_after) return "the audit log's disk does not keep up";
+  return {};
 }
 
 }  // namespace claviger::server

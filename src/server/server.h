@@ -10,11 +10,14 @@
 
 #include "audit/event.h"
 #include "audit/log.h"
+#include "audit/pseudonym.h"
 #include "doors/admin/admin_door.h"
 #include "gateway/world.h"
 #include "net/ticket_keys.h"
+#include "server/audit_watch.h"
 #include "server/clock_watch.h"
 #include "server/config.h"
+#include "server/endpoint_watch.h"
 #include "server/gateway_worker.h"
 #include "server/managed.h"
 #include "server/overload_watch.h"
@@ -24,7 +27,9 @@
 #include "server/quotas.h"
 #include "server/reload.h"
 #include "server/shutdown.h"
+#include "server/side_car_keys.h"
 #include "server/signals.h"
+#include "sinks/sinks.h"
 #include "telemetry/log.h"
 #include "vault/source.h"
 
@@ -67,6 +72,7 @@ class Server {
          telemetry::Log& log, std::unique_ptr<telemetry::AccessLogWriter> access_log);
 
   Result<void> open_audit();
+  Result<void> open_sinks();
   Result<void> bind_gateway();
   Result<void> bind_admin();
   Result<std::shared_ptr<const net::ServerTls>> make_tls(const ListenerConfig& listener);
@@ -83,7 +89,9 @@ class Server {
   void report(const Result<Reload::Outcome>& outcome);
   void keep_house();
   void watch_adoption();
-  void watch_audit();
+  void watch_for_the_log();
+  void record_shedding();
+  std::function<std::string(const base::IpAddress&)> recorded_address() const;
   void record(audit::Event event);
   void announce();
   void warn_of_file_limit();
@@ -116,15 +124,16 @@ class Server {
   std::string ca_file_;
   std::unique_ptr<net::TicketKeys> ticket_keys_;
   bool ready_ = false;
-  bool audit_failing_ = false;
 
   telemetry::WorkerMetrics control_metrics_;
   net::BufferPool control_buffers_;
   std::optional<DataDirLock> lock_;  // side-car mode; the store takes it otherwise
   std::unique_ptr<Managed> managed_;
-  std::unique_ptr<audit::Signer> file_signer_;  // side-car mode
+  std::unique_ptr<SideCarKeys> side_car_keys_;  // side-car mode
+  std::unique_ptr<sinks::Sinks> sinks_;  // none: no sinks. Goes after the log, whose end it sends
   std::unique_ptr<audit::Log> audit_log_;  // none: `audit: off`
   audit::Lane* lane_ = nullptr;  // the control thread's
+  std::optional<audit::Pseudonyms> pseudonyms_;  // of a side-car only where they are asked for
   std::unique_ptr<net::BackgroundThread>
       reading_thread_;  // reads the log for management; side-car mode: none
   std::unique_ptr<doors::AdminDoor> admin_door_;
@@ -132,6 +141,8 @@ class Server {
   std::unique_ptr<Signals> signals_;
   ClockWatch clock_watch_;
   OverloadWatch overload_watch_;
+  AuditWatch audit_watch_;
+  EndpointWatch endpoint_watch_;
   net::Timer housekeeping_;
   Monotonic swept_{};  // quotas
   Publications publications_;

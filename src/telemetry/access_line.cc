@@ -6,41 +6,79 @@
 namespace claviger::telemetry {
 namespace {
 
-// At most what a text becomes, escaped and cut.
-constexpr std::size_t bound(std::string_view text) {
-  return std::min(text.size() * kJsonUnitMax, kJsonTextMax);
+// Of ids and of words that the gateway chose.
+constexpr std::size_t kWordMax = 64;
+constexpr std::size_t kWords = 9;
+constexpr std::size_t kTexts = 6;
+constexpr std::size_t kQueryMax = 1024;
+// What else a line can hold: what came before, literals and numbers.
+constexpr std::size_t kBefore = 128;
+constexpr std::size_t kNumbersAndNames = 896;
+static_assert(kAccessLineMax - 256 > 2 * (kBefore + kNumbersAndNames) + kWords * kWordMax +
+                                         kTexts * kJsonTextMax + kQueryMax + 2 * kJsonCutMark.size());
+
+// What most calls say, put down as one piece.
+constexpr std::string_view kAllowed = "allowed";
+constexpr std::string_view kApiKey = "api_key";
+constexpr std::string_view kOk = "ok";
+
+constexpr std::size_t bound(std::string_view text, std::size_t most) {
+  return std::min(text.size() * kJsonUnitMax, most);
 }
 
-// What else a line can hold: literals, numbers, and the texts at their longest.
-constexpr std::size_t kNumbersAndNames = 512;
-constexpr std::size_t kTexts = 11;
-static_assert(kAccessLineMax > kNumbersAndNames + kTexts * kJsonTextMax + kJsonCutMark.size());
+// What there is for any path, whatever stands beside it.
+constexpr std::size_t kSureForPath = 256;
 
 std::size_t room_for_path(std::size_t used, const AccessRecord& record) noexcept {
-  const std::size_t behind = bound(record.code) + bound(record.grant) + bound(record.credential);
-  return kAccessLineMax - used - behind - kNumbersAndNames - kJsonCutMark.size();
+  if (record.path.size() * kJsonUnitMax <= kSureForPath) return kSureForPath;
+  const std::size_t behind = bound(record.query, kQueryMax) + 3 * kWordMax +
+                             bound(record.grant, kJsonTextMax) + bound(record.credential, kJsonTextMax) +
+                             kNumbersAndNames + 2 * kJsonCutMark.size();
+  return kAccessLineMax - used - behind;
+}
+
+std::uint64_t microseconds(std::chrono::microseconds time) noexcept {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(time.count(), 0));
 }
 
 }  // namespace
 
-void write_access_members(JsonLine& line, const AccessRecord& record) noexcept {
-  line.text(R"(,"request_id":")", record.request_id);
+void write_call_members(JsonLine& line, const AccessRecord& record) noexcept {
+  line.text(R"(,"request_id":")", record.request_id, kWordMax);
+  if (!record.trace_id.empty()) {
+    line.text(R"(,"trace_id":")", record.trace_id, kWordMax);
+    line.text(R"(,"span_id":")", record.span_id, kWordMax);
+  }
   line.text(R"(,"principal":")", record.principal);
-  line.text(R"(,"auth":")", record.auth);
-  line.text(R"(,"key_id":")", record.key_id);
+  if (record.auth == kApiKey) line.literal(R"(,"auth":"api_key")");
+  else line.text(R"(,"auth":")", record.auth, kWordMax);
+  line.text(R"(,"key_id":")", record.key_id, kWordMax);
   line.text(R"(,"certificate":")", record.certificate);
-  line.text(R"(,"address":")", record.address);
+  line.text(R"(,"address":")", record.address, kWordMax);
   line.text(R"(,"upstream":")", record.upstream);
   line.text(R"(,"method":")", record.method);
   line.path(R"(,"path":")", record.path, room_for_path(line.size(), record));
-  line.number(R"(,"status":)", record.status);
-  line.text(R"(,"code":")", record.code);
+  line.path(R"(,"query":")", record.query, kQueryMax);
+  if (record.decision == kAllowed) line.literal(R"(,"decision":"allowed")");
+  else line.text(R"(,"decision":")", record.decision, kWordMax);
+  line.text(R"(,"rule":")", record.rule, kWordMax);
   line.text(R"(,"grant":")", record.grant);
   line.text(R"(,"credential":")", record.credential);
+  if (record.credential_version > 0) line.number(R"(,"credential_version":)", record.credential_version);
+}
+
+void write_outcome_members(JsonLine& line, const AccessRecord& record) noexcept {
+  if (record.credential_opened > 0) line.number(R"(,"credential_opened":)", record.credential_opened);
+  if (record.status == 200) line.literal(R"(,"status":200)");
+  else line.number(R"(,"status":)", record.status);
+  if (record.code == kOk) line.literal(R"(,"code":"ok")");
+  else line.text(R"(,"code":")", record.code, kWordMax);
   line.number(R"(,"bytes_in":)", record.bytes_in);
   line.number(R"(,"bytes_out":)", record.bytes_out);
-  line.number(R"(,"duration_us":)",
-              static_cast<std::uint64_t>(std::max<std::int64_t>(record.duration.count(), 0)));
+  line.number(R"(,"duration_us":)", microseconds(record.duration));
+  if (record.waited.count() > 0) line.number(R"(,"waited_us":)", microseconds(record.waited));
+  if (record.connect.count() > 0) line.number(R"(,"connect_us":)", microseconds(record.connect));
+  if (record.first_byte.count() > 0) line.number(R"(,"first_byte_us":)", microseconds(record.first_byte));
   if (record.reused) line.literal(",\"reused\":true");
   else line.literal(",\"reused\":false");
   if (record.retries > 0) line.number(R"(,"retries":)", record.retries);
@@ -52,7 +90,8 @@ std::size_t write_access_line(std::span<char, kAccessLineMax> out, const AccessR
   line.literal(R"({"time":")");
   line.time(record.time, timestamps);
   line.literal(R"(")");
-  write_access_members(line, record);
+  write_call_members(line, record);
+  write_outcome_members(line, record);
   line.literal("}\n");
   return line.size();
 }

@@ -15,27 +15,41 @@
 
 namespace claviger::telemetry {
 
-// One call, for its line in the access log. All views live until append() returns. No query, no header
-// values, no bodies: a path is the most that is said of a request.
+// One call, for its line in the access log and its events in the audit log. All views live until it is written. No header
+// values, no bodies; of path and query what the upstream's rules show (gateway/shown_target.h).
 struct AccessRecord {
+  // What is known once it is decided; `call.started` has no more.
   WallTime time{};
   std::string_view request_id;
+  std::string_view trace_id;  // of the trace that the call is part of, 32 hex digits; empty for none
+  std::string_view span_id;  // the call's own in it, 16 hex digits
   std::string_view principal;  // empty when unauthenticated
-  std::string_view auth;       // "api_key" or "certificate": how the principal proved who it is
-  std::string_view key_id;     // that was presented, known or not
+  std::string_view auth;  // "api_key" or "certificate": how the principal proved who it is
+  std::string_view key_id;  // that was presented, known or not
   std::string_view
       certificate;  // name in the client certificate by which the principal is known, empty for none
-  std::string_view address;    // the caller's, without port
-  std::string_view upstream;   // empty when none was resolved
+  std::string_view address;  // the caller's, without port; or its pseudonym, or empty
+  std::string_view upstream;  // empty when none was resolved
   std::string_view method;
-  std::string_view path;  // canonical path as sent by the caller, without query; empty if not canonical
-  unsigned status = 0;
-  std::string_view code;  // "ok" for relayed answers, else the error code
+  std::string_view path;  // canonical, with "*" for what is hidden; empty if not canonical
+  std::string_view query;  // "page=2&q=*"; empty for none
+  std::string_view decision;  // "allowed", or why not: one word (gateway/call.h)
+  std::string_view rule;  // what refused it, in one word; empty when it is allowed: the grant says by what
   std::string_view grant;  // the grant that decided, empty for none
   std::string_view credential;  // name of the credential that was attached, empty for none
+  std::uint32_t credential_version = 0;  // of its secret in the vault; 0: it comes from elsewhere
+
+  // What came of it.
+  std::uint32_t credential_opened = 0;  // how often the secret was decrypted for this call
+  unsigned status = 0;
+  std::string_view code;  // "ok" for relayed answers, else the error code
   std::uint64_t bytes_in = 0;  // of the request body
   std::uint64_t bytes_out = 0;  // of the answer's body
   std::chrono::microseconds duration{};
+  // Parts of it, left out where there was none.
+  std::chrono::microseconds waited{};  // for the audit log and for quotas
+  std::chrono::microseconds connect{};  // for a connection to the upstream, with all attempts
+  std::chrono::microseconds first_byte{};  // from the beginning to the head of the upstream's answer
   bool reused = false;  // an upstream connection from the pool
   unsigned retries = 0;  // attempts upstream beyond the first; left out where there was none
 };

@@ -6,16 +6,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <vector>
 
 #include "telemetry/histogram.h"
 
 namespace claviger::telemetry {
 
-// Everything that is counted, once. The table in metrics.cc gives each its Prometheus name, constant
+// Everything that is counted, once. The table in expose.cc gives each its Prometheus name, constant
 // labels and help; adding a metric is one line here and one there.
 enum class Counter : std::uint8_t {
   kConnectionsAccepted,
@@ -43,7 +39,6 @@ enum class Counter : std::uint8_t {
   kUpstreamConnectsFailed,
   kUpstreamReused,          // requests sent on a pooled connection
   kUpstreamDiscarded,       // connections not fit for reuse
-  kUpstreamRetried,
   kUpstreamGuardRefused,    // the SSRF guard said no
   kBytesFromCallers,
   kBytesToCallers,
@@ -54,10 +49,10 @@ enum class Counter : std::uint8_t {
   kAuditEvents,              // of calls, handed to the audit log
   kAuditWaits,               // requests that had to wait for the audit log
   kAuditRefused,             // of them, those that waited for lane_timeout in vain
-  kAuditRefusalsUnrecorded,  // heads refused while the audit log took no events
-  kCallsRevoked,             // ended while under way
-  kCallsOutOfTime,           // ended because they took longer than timeouts.total
-  kCallsShed,                // answered with 503 while memory or descriptors ran short
+  kAuditRefusalsCounted,  // requests of nobody who is known that stand in the audit log as a number only
+  kCallsRevoked,  // ended while under way
+  kCallsOutOfTime,  // ended because they took longer than timeouts.total
+  kCallsShed,  // answered with 503 while memory or descriptors ran short
   // What limits kept back, one for each.
   kLimitConnections,
   kLimitConnectionsPerAddress,
@@ -76,7 +71,7 @@ enum class Counter : std::uint8_t {
   kLimitUpstreamConnections,
   kLimitUpstreamConnectionsPerPrincipal,
   kLoopTurns,
-  kLoopBusyNanoseconds,      // spent in them, not waiting
+  kLoopBusyNanoseconds,  // spent in them, not waiting
   kCount,
 };
 
@@ -153,6 +148,8 @@ class WorkerMetrics {
   void add(Side side, TlsFailure why) noexcept { increment(handshakes_failed_[index(side, why)]); }
   // A request, from its head to its answer's last byte.
   void add_request(std::chrono::nanoseconds took) noexcept { requests_.add(took); }
+  // A call, for its beginning to be on disk.
+  void add_disk_wait(std::chrono::nanoseconds took) noexcept { disk_waits_.add(took); }
 
   std::uint64_t value(Counter counter) const noexcept {
     return counters_[static_cast<std::size_t>(counter)].load(std::memory_order_relaxed);
@@ -170,6 +167,7 @@ class WorkerMetrics {
     return handshakes_failed_[index(side, why)].load(std::memory_order_relaxed);
   }
   const Histogram& requests() const noexcept { return requests_; }
+  const Histogram& disk_waits() const noexcept { return disk_waits_; }
 
  private:
   using Cell = std::atomic<std::uint64_t>;
@@ -193,50 +191,7 @@ class WorkerMetrics {
   std::array<Cell, kSides * 4> handshakes_{};
   std::array<Cell, kSides* static_cast<std::size_t>(TlsFailure::kCount)> handshakes_failed_{};
   Histogram requests_;
+  Histogram disk_waits_;
 };
-
-// One worker as the exposition names it: `worker="0"`, "1", ..., "control".
-struct NamedMetrics {
-  std::string worker;
-  const WorkerMetrics* metrics;
-};
-
-// The audit log, as it stands.
-struct AuditSample {
-  std::uint64_t size;  // events, synced
-  std::uint64_t checkpointed;  // of them under a checkpoint
-  std::uint64_t queued;  // not yet synced
-  std::uint64_t lag_ms;  // age of the oldest of these
-  bool failing;
-};
-
-// The counters of quotas, which are kept in the store.
-struct QuotaSample {
-  std::uint64_t counters;  // in use
-  std::uint64_t saves;  // of blocks of calls, each synced
-  std::uint64_t failed_saves;
-};
-
-// What the process uses, and where it begins to shed calls.
-struct LoadSample {
-  std::uint64_t memory, memory_limit;  // bytes
-  std::uint64_t descriptors, descriptors_limit;  // open
-  bool sheds;
-};
-
-// Process-wide values that no worker owns, sampled at scrape time.
-struct ProcessSample {
-  std::uint64_t arena_bytes_in_use;
-  std::uint64_t arena_bytes_limit;
-  bool arena_is_memfd;
-  std::uint64_t openssl_arena_overflows;
-  std::string_view version;
-  std::optional<AuditSample> audit;  // nothing: no log is kept
-  std::optional<QuotaSample> quotas;  // nothing: no store
-  std::optional<LoadSample> load;
-};
-
-// Prometheus text exposition (version 0.0.4) of all of it, one sample for each worker.
-std::string expose(const std::vector<NamedMetrics>& workers, const ProcessSample& process);
 
 }  // namespace claviger::telemetry

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <thread>
 
+#include "telemetry/expose.h"
 #include "telemetry/testing/exposed.h"
 
 namespace claviger::telemetry {
@@ -25,7 +26,7 @@ TEST(Metrics, ExposesEveryCounterAndGaugeOfEveryWorker) {
   const Exposed exposed(expose({{"0", &first}, {"1", &second}, {"control", &first}}, kProcess));
   constexpr auto kRules = 2 * static_cast<std::size_t>(CodecRule::kCount);
   constexpr auto kTls = 8 + 2 * static_cast<std::size_t>(TlsFailure::kCount);
-  constexpr auto kDurations = Histogram::kSteps.size() + 3;
+  constexpr auto kDurations = 2 * (Histogram::kSteps.size() + 3);  // of requests, and of waits for the disk
   EXPECT_EQ(exposed.size(), 3 * (kCounters + kGauges + kRules + kTls + kDurations) + 5);
 }
 

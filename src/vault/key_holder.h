@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,6 +31,14 @@ struct Binding {
 
 using Envelope = std::vector<std::byte>;  // docs/formats/vault.md
 
+// The keys that are not the master key (record MACs, register, signing), random, wrapped by it. Lies in the store's
+// meta, so that the master key can change without touching a record.
+using Keyring = std::vector<std::byte>;
+struct NextSigningKey {
+  Keyring keyring;  // that has it
+  crypto::Ed25519PublicKey key;
+};
+
 enum class MacPurpose : std::uint8_t { kRecord, kRegister };
 
 // Everything that is done with long-lived keys, behind one narrow interface, so that it can later live in a process of
@@ -51,14 +60,24 @@ class KeyHolder {
   virtual Result<base::SecretBytes> open(std::span<const std::byte> envelope, const Binding& binding) = 0;
   // HMAC-SHA-256 under the key of that purpose, over the parts with their lengths.
   virtual crypto::Sha256Digest mac(MacPurpose purpose, std::span<const std::string_view> parts) = 0;
-  // For checkpoints of the audit log.
-  virtual crypto::Ed25519Signature sign(std::span<const std::byte> message) = 0;
-  virtual crypto::Ed25519PublicKey signing_key() const noexcept = 0;
+
+  // For checkpoints of the audit log: under the key that signs them, or the one that is to sign them next. Requires: `by` is one
+  // of the two.
+  virtual crypto::Ed25519Signature sign(const crypto::Ed25519PublicKey& by,
+                                        std::span<const std::byte> message) = 0;
+  virtual crypto::Ed25519PublicKey signing_key() const = 0;
+  virtual std::optional<crypto::Ed25519PublicKey> next_signing_key() const = 0;
+
+  // The signing key is rotated in two steps. Each gives the keyring that has it done, and changes nothing else: once that is
+  // committed to the store, use() takes it over. So no key signs before it is kept, and none is forgotten that may
+  // still have to.
+  // With a further key, drawn now, which is to sign next. kConflict when there is one.
+  virtual Result<NextSigningKey> add_next_signing_key() = 0;
+  // With the next key in the place of the one that signs, which is gone. kConflict when there is none.
+  virtual Result<Keyring> promote_next_signing_key() = 0;
+  virtual Result<void> use(Keyring keyring) = 0;
 };
 
-// The keys that are not the master key (record MACs, register, signing), random, wrapped by it. Lies in the store's
-// meta, so that the master key can change without touching a record.
-using Keyring = std::vector<std::byte>;
 Result<Keyring> make_keyring(const MasterKey& master);
 // The id of the master key that a keyring was wrapped by, as 16 hex digits. kInvalid when it is none.
 Result<std::string> keyring_master_id(std::span<const std::byte> keyring);

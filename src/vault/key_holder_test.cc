@@ -151,10 +151,70 @@ TEST_F(KeyHolderTest, MacsDifferByPurposeByPartsAndByKeyring) {
 }
 
 TEST_F(KeyHolderTest, SignsWithTheKeyThatItShows) {
-  const auto signature = holder_->sign(bytes_of("checkpoint"));
+  const auto signature = holder_->sign(holder_->signing_key(), bytes_of("checkpoint"));
   EXPECT_TRUE(crypto::verify_ed25519(holder_->signing_key(), bytes_of("checkpoint"), signature));
   EXPECT_EQ(keys_.open()->signing_key(), holder_->signing_key());
   EXPECT_NE(testing::throwaway_keys(arena)->signing_key(), holder_->signing_key());
+}
+
+TEST_F(KeyHolderTest, RotatesItsSigningKeyInTwoStepsEachOfWhichOutlivesARestart) {
+  const auto old_key = holder_->signing_key();
+  const crypto::Sha256Digest mac = holder_->mac(MacPurpose::kRecord, {});
+  const Envelope envelope = seal("fake-token");
+  EXPECT_EQ(holder_->next_signing_key(), std::nullopt);
+  const NextSigningKey next = *holder_->add_next_signing_key();
+  const Keyring& with_next = next.keyring;
+  EXPECT_EQ(holder_->next_signing_key(), std::nullopt);  // not before it is kept
+  ASSERT_TRUE(holder_->use(with_next).has_value());
+  const auto new_key = *holder_->next_signing_key();
+  EXPECT_NE(new_key, old_key);
+  EXPECT_EQ(new_key, next.key);
+  EXPECT_EQ(holder_->signing_key(), old_key);
+  const auto restarted = open_key_holder(keys_.master(), with_next, arena);
+  ASSERT_TRUE(restarted.has_value());
+  EXPECT_EQ((*restarted)->signing_key(), old_key);
+  EXPECT_EQ((*restarted)->next_signing_key(), new_key);
+  for (const auto& key : {old_key, new_key})
+    EXPECT_TRUE(
+        crypto::verify_ed25519(key, bytes_of("checkpoint"), (*restarted)->sign(key, bytes_of("checkpoint"))));
+
+  const Keyring promoted = *(*restarted)->promote_next_signing_key();
+  EXPECT_EQ((*restarted)->signing_key(), old_key);
+  ASSERT_TRUE((*restarted)->use(promoted).has_value());
+  EXPECT_EQ(promoted.size(), kKeyringSize);
+  EXPECT_EQ((*restarted)->signing_key(), new_key);
+  EXPECT_EQ((*restarted)->next_signing_key(), std::nullopt);
+  const auto once_more = *open_key_holder(keys_.master(), promoted, arena);
+  EXPECT_EQ(once_more->signing_key(), new_key);
+  EXPECT_EQ(once_more->mac(MacPurpose::kRecord, {}), mac);
+  EXPECT_EQ(open(*once_more, envelope), "fake-token");
+}
+
+TEST_F(KeyHolderTest, RotatesOneStepAfterTheOther) {
+  const auto is_conflict = [](const auto& result) {
+    return !result.has_value() && result.error().code() == Code::kConflict;
+  };
+  EXPECT_TRUE(is_conflict(holder_->promote_next_signing_key()));
+  ASSERT_TRUE(holder_->use(holder_->add_next_signing_key()->keyring).has_value());
+  EXPECT_TRUE(is_conflict(holder_->add_next_signing_key()));
+  ASSERT_TRUE(holder_->use(*holder_->promote_next_signing_key()).has_value());
+  EXPECT_TRUE(holder_->add_next_signing_key().has_value());
+}
+
+TEST_F(KeyHolderTest, UsesNoKeyringThatWasAlteredOrIsOfAnotherMasterKey) {
+  const auto old_key = holder_->signing_key();
+  Keyring altered = holder_->add_next_signing_key()->keyring;
+  ASSERT_EQ(altered.size(), kKeyringWithNextSize);
+  for (std::byte& octet : altered) {
+    octet ^= std::byte{1};
+    EXPECT_FALSE(holder_->use(altered).has_value());
+    EXPECT_FALSE(open_key_holder(keys_.master(), altered, arena).has_value());
+    octet ^= std::byte{1};
+  }
+  EXPECT_FALSE(holder_->use(testing::ThrowawayKeys(arena).keyring()).has_value());
+  EXPECT_EQ(holder_->signing_key(), old_key);
+  EXPECT_EQ(holder_->next_signing_key(), std::nullopt);
+  EXPECT_TRUE(holder_->use(altered).has_value());
 }
 
 TEST_F(KeyHolderTest, NamesBothKeysWhenGivenTheWrongOne) {
@@ -202,7 +262,7 @@ TEST_F(KeyHolderTest, TakesTurnsBetweenThreads) {
   const Envelope envelope = seal("fake-token");
   const std::vector<std::string_view> parts = {"part"};
   const auto mac = holder_->mac(MacPurpose::kRecord, parts);
-  const auto signature = holder_->sign(bytes_of("checkpoint"));
+  const auto signature = holder_->sign(holder_->signing_key(), bytes_of("checkpoint"));
   std::vector<std::jthread> threads;
   std::array<bool, 4> good{};
   for (bool& mine : good) {
@@ -211,7 +271,7 @@ TEST_F(KeyHolderTest, TakesTurnsBetweenThreads) {
       for (int round = 0; round < 50; ++round) {
         mine = mine && open(seal("fake-token")) == "fake-token" && open(envelope) == "fake-token" &&
                holder_->mac(MacPurpose::kRecord, parts) == mac &&
-               holder_->sign(bytes_of("checkpoint")) == signature;
+               holder_->sign(holder_->signing_key(), bytes_of("checkpoint")) == signature;
       }
     });
   }
@@ -241,7 +301,7 @@ TEST_F(KeyHolderTest, SaysThatSecretMemoryIsSpent) {
     while (void* const block = arena.allocate(size)) blocks.push_back(block);
   const auto sealed = holder_->seal(bytes_of("fake-token"), kBinding);
   const auto opened = holder_->open(envelope, kBinding);
-  const auto signature = holder_->sign(bytes_of("checkpoint"));
+  const auto signature = holder_->sign(holder_->signing_key(), bytes_of("checkpoint"));
   for (void* const block : blocks) arena.release(block);
   ASSERT_FALSE(sealed.has_value());
   EXPECT_EQ(sealed.error().code(), Code::kUnavailable);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <mutex>
+#include <optional>
 #include <utility>
 
+#include "base/check.h"
 #include "crypto/random.h"
 #include "vault/envelope.h"
 #include "vault/key_holder.h"
@@ -16,18 +18,38 @@ Error does_not_open() {
           "the sealed secret was altered, or belongs to something else, or to another master key"};
 }
 
+// What signs, and what is to sign next.
+struct SigningKeys {
+  static Result<SigningKeys> of(const KeyringKeys& keys) {
+    SigningKeys signing{CLV_TRY(crypto::Ed25519Signer::create(keys.signing_seed())), std::nullopt};
+    if (keys.has_next()) signing.next = CLV_TRY(crypto::Ed25519Signer::create(keys.next_signing_seed()));
+    return signing;
+  }
+  crypto::Ed25519Signer current;
+  std::optional<crypto::Ed25519Signer> next;
+};
+
 // The key holder in the gateway's own process. The master key is gone once its keys are derived.
 class LocalKeyHolder final : public KeyHolder {
  public:
-  LocalKeyHolder(const MasterKey& master, base::SecretArena& arena, crypto::Aead wrapping,
-                 crypto::HmacSha256 record_mac, crypto::HmacSha256 register_mac, crypto::Ed25519Signer signer)
+  struct Keys {
+    crypto::Aead wrapping;
+    crypto::Aead keyring_wrapping;
+    crypto::HmacSha256 record_mac;
+    crypto::HmacSha256 register_mac;
+    SigningKeys signing;
+  };
+  LocalKeyHolder(const MasterKey& master, base::SecretArena& arena, std::span<const std::byte> keyring,
+                 Keys keys)
       : arena_(arena),
         name_(master.id()),
         id_(binary_id(master)),
-        wrapping_(std::move(wrapping)),
-        record_mac_(std::move(record_mac)),
-        register_mac_(std::move(register_mac)),
-        signer_(std::move(signer)) {}
+        wrapping_(std::move(keys.wrapping)),
+        keyring_wrapping_(std::move(keys.keyring_wrapping)),
+        record_mac_(std::move(keys.record_mac)),
+        register_mac_(std::move(keys.register_mac)),
+        signing_(std::move(keys.signing)),
+        keyring_(keyring.begin(), keyring.end()) {}
 
   std::string_view master_key_id() const noexcept override { return name_; }
 
@@ -63,11 +85,47 @@ class LocalKeyHolder final : public KeyHolder {
     return (purpose == MacPurpose::kRecord ? record_mac_ : register_mac_).mac_parts(parts);
   }
 
-  crypto::Ed25519Signature sign(std::span<const std::byte> message) override {
+  crypto::Ed25519Signature sign(const crypto::Ed25519PublicKey& by,
+                                std::span<const std::byte> message) override {
     const std::scoped_lock turn(mutex_);
-    return signer_.sign(message);
+    if (by == signing_.current.public_key()) return signing_.current.sign(message);
+    CLV_CHECK(signing_.next && by == signing_.next->public_key());
+    return signing_.next->sign(message);
   }
-  crypto::Ed25519PublicKey signing_key() const noexcept override { return signer_.public_key(); }
+  crypto::Ed25519PublicKey signing_key() const override {
+    const std::scoped_lock turn(mutex_);
+    return signing_.current.public_key();
+  }
+  std::optional<crypto::Ed25519PublicKey> next_signing_key() const override {
+    const std::scoped_lock turn(mutex_);
+    if (!signing_.next) return std::nullopt;
+    return signing_.next->public_key();
+  }
+
+  Result<NextSigningKey> add_next_signing_key() override {
+    const std::scoped_lock turn(mutex_);
+    if (signing_.next)
+      return Error(Code::kConflict, Blame::kCaller, "a rotation of the signing key is under way already");
+    const KeyringKeys keys = CLV_TRY(open_keyring(keyring_, keyring_wrapping_, arena_));
+    const KeyringKeys with_next = CLV_TRY(keys.with_next(arena_));
+    const auto signer = CLV_TRY(crypto::Ed25519Signer::create(with_next.next_signing_seed()));
+    return NextSigningKey{seal_keyring(with_next, id_, keyring_wrapping_), signer.public_key()};
+  }
+  Result<Keyring> promote_next_signing_key() override {
+    const std::scoped_lock turn(mutex_);
+    if (!signing_.next)
+      return Error(Code::kConflict, Blame::kCaller, "no rotation of the signing key is under way");
+    const KeyringKeys keys = CLV_TRY(open_keyring(keyring_, keyring_wrapping_, arena_));
+    return seal_keyring(CLV_TRY(keys.promoted(arena_)), id_, keyring_wrapping_);
+  }
+  Result<void> use(Keyring keyring) override {
+    CLV_TRY(keyring_master_id(keyring));
+    const std::scoped_lock turn(mutex_);
+    const KeyringKeys keys = CLV_TRY(open_keyring(keyring, keyring_wrapping_, arena_));
+    signing_ = CLV_TRY(SigningKeys::of(keys));
+    keyring_ = std::move(keyring);
+    return ok();
+  }
 
  private:
   bool unwrap(std::span<const std::byte> wrapped, const Binding& binding, base::SecretBytes& key) {
@@ -78,11 +136,13 @@ class LocalKeyHolder final : public KeyHolder {
   base::SecretArena& arena_;
   const std::string name_;
   const MasterKeyId id_;
-  std::mutex mutex_;  // over what follows
+  mutable std::mutex mutex_;  // over what follows
   crypto::Aead wrapping_;
+  crypto::Aead keyring_wrapping_;
   crypto::HmacSha256 record_mac_;
   crypto::HmacSha256 register_mac_;
-  crypto::Ed25519Signer signer_;
+  SigningKeys signing_;
+  Keyring keyring_;  // as the store has it
 };
 
 }  // namespace
@@ -90,11 +150,13 @@ class LocalKeyHolder final : public KeyHolder {
 Result<std::unique_ptr<KeyHolder>> open_key_holder(MasterKey master, std::span<const std::byte> keyring,
                                                    base::SecretArena& arena) {
   const KeyringKeys keys = CLV_TRY(unwrap_keyring(keyring, master, arena));
-  return std::make_unique<LocalKeyHolder>(master, arena,
-                                          CLV_TRY(derive_wrapping_key(master, MasterUse::kWrapDataKeys)),
-                                          CLV_TRY(crypto::HmacSha256::create(keys.record_mac())),
-                                          CLV_TRY(crypto::HmacSha256::create(keys.register_mac())),
-                                          CLV_TRY(crypto::Ed25519Signer::create(keys.signing_seed())));
+  return std::make_unique<LocalKeyHolder>(
+      master, arena, keyring,
+      LocalKeyHolder::Keys{.wrapping = CLV_TRY(derive_wrapping_key(master, MasterUse::kWrapDataKeys)),
+                           .keyring_wrapping = CLV_TRY(derive_wrapping_key(master, MasterUse::kWrapKeyring)),
+                           .record_mac = CLV_TRY(crypto::HmacSha256::create(keys.record_mac())),
+                           .register_mac = CLV_TRY(crypto::HmacSha256::create(keys.register_mac())),
+                           .signing = CLV_TRY(SigningKeys::of(keys))});
 }
 
 }  // namespace claviger::vault

@@ -84,10 +84,21 @@ TEST(VaultMemory, HoldsKeysAndSecretsInTheArenaAlone) {
     const std::array<std::string_view, 1> parts = {"part"};
     static_cast<void>(holder->mac(MacPurpose::kRecord, parts));
     static_cast<void>(holder->mac(MacPurpose::kRegister, parts));
-    static_cast<void>(holder->sign(std::as_bytes(std::span(parts.front()))));
+    static_cast<void>(holder->sign(holder->signing_key(), std::as_bytes(std::span(parts.front()))));
     const Hits during = count_hits(wanted.inverted);
     EXPECT_GE(during.inside, before.inside + 2);  // the opened secret
     EXPECT_EQ(during.outside, 0U) << "while it is open";
+    EXPECT_EQ(schedules_outside(), schedules);
+
+    const Keyring with_next = holder->add_next_signing_key()->keyring;
+    ASSERT_TRUE(holder->use(with_next).has_value());
+    const std::vector<std::vector<std::byte>> drawn(
+        1, crypto::testing::inverted(
+               unwrap_keyring(with_next, wanted.keys.master(), arena)->next_signing_seed()));
+    static_cast<void>(holder->sign(*holder->next_signing_key(), std::as_bytes(std::span(parts.front()))));
+    ASSERT_TRUE(holder->use(*holder->promote_next_signing_key()).has_value());
+    static_cast<void>(holder->sign(holder->signing_key(), std::as_bytes(std::span(parts.front()))));
+    EXPECT_EQ(count_hits(drawn).outside, 0U) << "a key that was rotated in";
     EXPECT_EQ(schedules_outside(), schedules);
   }
   const Hits after = count_hits(wanted.inverted);

@@ -83,7 +83,7 @@ def text(gateway):
 
 @pytest.fixture
 def checkpoints(gateway):
-    return gateway.audit_log / "checkpoints"
+    return gateway.audit_log / "00000000000000000000.checkpoints"
 
 
 def cut_short(text, checkpoints):

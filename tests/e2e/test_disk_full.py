@@ -1,45 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """A full disk under the store or the log: refused with a reason, nothing half-done, and well again by itself."""
 
-import contextlib
 import os
 import secrets
-import subprocess
 
 import pytest
 
 from support import resources as yaml
+from support.small_disk import SmallDisk
 from support.waiting import PATIENCE, until
 from support.world import fake_secret
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a file system of one's own takes root")
 
 LANE_TIMEOUT = 0.5
-
-
-class SmallDisk:
-    """A file system of a few MiB, which can be filled and emptied."""
-
-    def __init__(self, directory, size="24m"):
-        self.directory = directory
-        directory.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "claviger-e2e", directory], capture_output=True)
-        if done.returncode != 0:
-            pytest.skip(f"no file system can be mounted here: {done.stderr.decode().strip()}")
-
-    def fill(self):
-        """To the last byte. Whatever is freed meanwhile is taken as well."""
-        with open(self.directory / "filler", "ab", buffering=0) as filler:
-            for size in (1 << 20, 1 << 12, 1):
-                with contextlib.suppress(OSError):
-                    while True:
-                        filler.write(b"\0" * size)
-
-    def empty(self):
-        (self.directory / "filler").unlink()
-
-    def unmount(self):
-        subprocess.run(["umount", "--lazy", self.directory], check=True)
 
 
 @pytest.fixture
@@ -61,7 +35,7 @@ def make_small(small_disk, make_managed, upstream, tmp_path):
     made = []
 
     def make(where):
-        gateway = make_managed(start=False, init=False, config={"audit": {"lane_timeout": f"{int(LANE_TIMEOUT * 1000)}ms", "lane": "64KiB"}})
+        gateway = make_managed(start=False, init=False, config={"audit": {"lane_timeout": f"{int(LANE_TIMEOUT * 1000)}ms", "lane": "64KiB", "reserve": "off"}})
         gateway.disk = small_disk(gateway.data if where == "data" else gateway.audit_log)
         gateway.data.chmod(0o700)
         gateway.init()

@@ -10,10 +10,9 @@ import pytest
 from support import resources as yaml
 from support import wire
 from support.corpus import read_cases
-from support.gateway import Gateway
 from support.keys import make_api_key
 from support.raw_upstream import LEAVE, STAY
-from support.recorder import Recorder
+from support.stand import Stand
 from support.waiting import until
 
 SECRET = "fake-hostile-secret-0123456789abcdef"
@@ -21,14 +20,8 @@ POISON = b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\npoisoned"
 CASES = read_cases("answers")
 
 
-class Stand:
-    def __init__(self, directory):
-        self.upstream = Recorder()
-        self.key = make_api_key()
-        self.gateway = Gateway(directory, yaml.simple("raw", self.upstream.url(), self.key), env={"E2E_SECRET": SECRET},
-                               config={"gateway": {"workers": 1}})
-        self.gateway.start()
-        self.turns = 0
+class HostileStand(Stand):
+    turns = 0
 
     def path(self):
         self.turns += 1
@@ -53,14 +46,10 @@ class Stand:
         """The last one, where a connection that died idle had it sent twice."""
         return self.upstream.to(path)[-1].connection
 
-    def stop(self):
-        self.gateway.stop()
-        self.upstream.stop()
-
 
 @pytest.fixture(scope="module")
 def stand(tmp_path_factory):
-    made = Stand(tmp_path_factory.mktemp("hostile"))
+    made = HostileStand(tmp_path_factory.mktemp("hostile"), SECRET)
     yield made
     made.stop()
 

@@ -108,27 +108,32 @@ def test_time_outs_of_the_callers_side_do_not_end_a_call_whose_upstream_takes_it
     assert (answer.status, answer.body) == (200, b"first second")
 
 
+def drip_until_cut_off(client, drop):
+    """Whatever is said, the connection ends, although bytes keep coming."""
+    stop = threading.Event()
+
+    def drip():
+        try:
+            while not stop.wait(0.05):
+                client.send(drop)
+        except OSError:
+            pass
+
+    dripping = threading.Thread(target=drip)
+    dripping.start()
+    try:
+        while client.receive():
+            pass
+    finally:
+        stop.set()
+        dripping.join()
+
+
 def test_a_slow_head_is_cut_off(limited):
     gateway = limited(head_timeout="300ms")
     with gateway.connect() as slow:
         slow.send(b"GET /raw/any HTTP/1.1\r\n")
-        stop = threading.Event()
-
-        def drip():
-            try:
-                while not stop.wait(0.05):
-                    slow.send(b"X-Drip: drop\r\n")
-            except OSError:
-                pass
-
-        dripping = threading.Thread(target=drip)
-        dripping.start()
-        try:
-            while slow.receive():  # whatever is said, it ends, although bytes keep coming
-                pass
-        finally:
-            stop.set()
-            dripping.join()
+        drip_until_cut_off(slow, b"X-Drip: drop\r\n")
     assert b" 200 " not in slow.buffer
 
 
@@ -350,23 +355,7 @@ def test_a_body_that_drips_is_ended_although_it_never_stops(limited, upstream, k
     gateway = limited(body_rate=1000, body_idle_timeout="500ms")
     with gateway.connect() as client:
         client.send(wire.head("POST", "/raw/any", [wire.bearer(key), ("Content-Length", "100000")]))
-        stop = threading.Event()
-
-        def drip():
-            try:
-                while not stop.wait(0.05):
-                    client.send(b"x")
-            except OSError:
-                pass
-
-        dripping = threading.Thread(target=drip)
-        dripping.start()
-        try:
-            while client.receive():
-                pass
-        finally:
-            stop.set()
-            dripping.join()
+        drip_until_cut_off(client, b"x")
     assert b" 200 " not in client.buffer
     shows(gateway, "body_rate")
     assert reached(gateway, "body_idle_timeout") == 0

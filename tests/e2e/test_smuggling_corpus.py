@@ -5,31 +5,20 @@ import socket
 
 import pytest
 
-from support import resources as yaml
 from support import wire
 from support.corpus import read_cases
-from support.gateway import Gateway
-from support.keys import make_api_key
-from support.recorder import Recorder
+from support.stand import Stand
 from support.waiting import until
 
 SECRET = "fake-smuggling-secret-0123456789abcdef"
 CASES = read_cases("smuggling")
 
 
-class Stand:
-    def __init__(self, directory):
-        self.upstream = Recorder()
-        self.key = make_api_key()
-        resources = yaml.simple("raw", self.upstream.url(), self.key)
-        resources[-1] = yaml.grant("caller", "raw", paths=["/any", "/any/**"])
-        self.gateway = Gateway(directory, resources, env={"E2E_SECRET": SECRET},
-                               config={"gateway": {"workers": 1}, "limits": {"unauthenticated": "60000/min"}})
-        self.gateway.start()
-        self.probes = 0
+class CorpusStand(Stand):
+    probes = 0
 
     def bytes_of(self, case, title, request_id="?"):
-        return case.bytes_of(title, key=self.key.text, secret=SECRET, id=request_id, upstream=f"127.0.0.1:{self.upstream.port}")
+        return case.bytes_of(title, key=self.key.text, secret=self.secret, id=request_id, upstream=f"127.0.0.1:{self.upstream.port}")
 
     def probe(self, client):
         """A request that nobody meddled with is what reaches the upstream next, and is answered."""
@@ -40,14 +29,11 @@ class Stand:
         assert (answer.status, answer.body) == (200, b"ok"), answer
         assert [head.split(b" ", 2)[1].decode() for head in self.upstream.whole[before:]] == [path]
 
-    def stop(self):
-        self.gateway.stop()
-        self.upstream.stop()
-
 
 @pytest.fixture(scope="module")
 def stand(tmp_path_factory):
-    made = Stand(tmp_path_factory.mktemp("smuggling"))
+    made = CorpusStand(tmp_path_factory.mktemp("smuggling"), SECRET, paths=["/any", "/any/**"],
+                       unauthenticated="60000/min")
     yield made
     made.stop()
 

@@ -73,7 +73,10 @@ class MemoryDirectory final : public Disk {
     auto& file = disk_.files_[name];
     if (!file) {
       file = std::make_shared<MemoryDisk::File>();
-      if (disk_.fails()) return disk_.files_.erase(name), kBroken;
+      if (disk_.fails()) {
+        if (disk_.random_() % 2 == 0) disk_.files_.erase(name);
+        return kBroken;
+      }
     }
     return std::make_unique<MemoryFile>(disk_, file);
   }
@@ -93,8 +96,34 @@ class MemoryDirectory final : public Disk {
     if (fails) return kBroken;
     return ok();
   }
+  Result<std::vector<Entry>> list() override {
+    std::vector<Entry> entries;
+    for (const auto& [name, file] : disk_.files_) entries.push_back({name, file->seen.size()});
+    return entries;
+  }
+  Result<void> rename(const std::string& from, const std::string& to) override {
+    if (disk_.files_.contains(to) || !disk_.files_.contains(from)) return kBroken;
+    return change_names([&] {
+      auto file = disk_.files_.extract(from);
+      file.key() = to;
+      disk_.files_.insert(std::move(file));
+    });
+  }
+  Result<void> remove(const std::string& name) override {
+    return change_names([&] { disk_.files_.erase(name); });
+  }
+  Result<std::uint64_t> free_bytes() override { return disk_.free_bytes_; }
 
  private:
+  // What failed may have happened all the same.
+  template <class Change>
+  Result<void> change_names(Change change) {
+    const bool fails = disk_.fails();
+    if (!fails || disk_.random_() % 2 == 0) change();
+    if (fails) return kBroken;
+    return ok();
+  }
+
   MemoryDisk& disk_;
   std::string path_ = "memory";
 };
@@ -150,6 +179,16 @@ std::map<std::string, std::string> MemoryDisk::contents() const {
   std::map<std::string, std::string> all;
   for (const auto& [name, file] : files_) all[name] = file->seen;
   return all;
+}
+
+void MemoryDisk::put(const std::string& name, const std::string& text) {
+  files_[name] = std::make_shared<File>(File{text, text, {}});
+}
+
+MemoryDisk MemoryDisk::copy() const {
+  MemoryDisk other;
+  for (const auto& [name, file] : files_) other.files_[name] = std::make_shared<File>(*file);
+  return other;
 }
 
 void MemoryDisk::write_to(const std::string& directory) const {

@@ -24,17 +24,25 @@ class MemoryDisk {
   std::unique_ptr<Disk> attach();
 
   // The operation that is the `count`-th from now on fails, 1 being the next; and every one after it until
-  // repair() when `stays`. Operations: writes, syncs, cuts, replacements, making a file.
+  // repair() when `stays`. Operations: writes, syncs, cuts, replacements, making, renaming and removing a file.
   void fail_after(std::uint64_t count, bool stays);
   void repair() noexcept { fail_at_ = 0, is_broken_ = false; }
   bool has_failed() const noexcept { return has_failed_; }
   std::uint64_t operations() const noexcept { return operations_; }
+
+  void set_free_bytes(std::uint64_t bytes) noexcept { free_bytes_ = bytes; }
 
   // Only what survives is left.
   void lose_power();
 
   // What the files hold, as a reader sees it.
   std::map<std::string, std::string> contents() const;
+  // As somebody else does it who may write the directory.
+  MemoryDisk copy() const;
+  void remove(const std::string& name) { files_.erase(name); }
+  void rename(const std::string& from, const std::string& to) { files_[to] = files_.extract(from).mapped(); }
+  void put(const std::string& name, const std::string& text);
+  bool has(const std::string& name) const { return files_.contains(name); }
   std::string& content(const std::string& name) { return files_.at(name)->seen; }
   void write_to(const std::string& directory) const;
 
@@ -58,6 +66,7 @@ class MemoryDisk {
   std::mt19937 random_;
   std::uint64_t operations_ = 0;
   std::uint64_t fail_at_ = 0;
+  std::uint64_t free_bytes_ = UINT64_MAX;
   bool stays_ = false;
   bool is_broken_ = false;
   bool has_failed_ = false;

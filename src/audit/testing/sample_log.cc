@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <stdlib.h>
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 
@@ -31,7 +32,8 @@ std::string sample_event(std::uint64_t number) {
 }
 
 void write_sample_log(const std::string& directory, Signer& signer, std::uint64_t events,
-                      std::uint64_t checkpoint_every, bool finish) {
+                      std::uint64_t checkpoint_every, bool finish, std::uint64_t segment_bytes,
+                      std::uint64_t retain_bytes) {
   const base::testing::FakeClock clock;
   Pressure pressure(clock, 1s);
   LaneQueue lane(pressure, 1 << 20);
@@ -42,8 +44,12 @@ void write_sample_log(const std::string& directory, Signer& signer, std::uint64_
   auto files = open_log_files(**disk, key);
   CLV_CHECK(files.has_value());
   const std::uint64_t first = files->tree.size();
-  const LogOptions options{.checkpoint_events = checkpoint_every, .checkpoint_interval = 1h};
-  LogWriter writer(**disk, std::move(*files), key, options, signer, pressure);
+  const LogOptions options{.checkpoint_events = checkpoint_every,
+                           .checkpoint_interval = 1h,
+                           .segment_bytes = segment_bytes,
+                           .retain_age = 0h,
+                           .retain_bytes = retain_bytes};
+  LogWriter writer(**disk, std::move(*files), key, options, signer, pressure, clock);
   auto now = std::chrono::steady_clock::now();
   for (std::uint64_t i = 0; i < events; ++i) {
     lane.append(sample_event(first + i));
@@ -53,6 +59,14 @@ void write_sample_log(const std::string& directory, Signer& signer, std::uint64_
   if (finish) CLV_CHECK(writer.finish(lanes, now).has_value());
   CLV_CHECK(writer.turn(lanes, now += 1s).has_value());
   CLV_CHECK(writer.turn(lanes, now += 1s).has_value());
+}
+
+std::vector<std::string> list_segment_names(const std::string& directory) {
+  std::vector<std::string> names;
+  for (const auto& entry : fs::directory_iterator(directory))
+    if (entry.path().extension() == ".jsonl") names.push_back(entry.path().stem().string());
+  std::ranges::sort(names);
+  return names;
 }
 
 std::string read_file(const std::string& path) {

@@ -39,6 +39,20 @@ Result<void> check_target(const http::RequestHead& head) {
                "an API key stands in the URL: send it in a field, and replace it, since it has been in logs");
 }
 
+// A few have an event each, the others are counted (gateway/refusals.h). The path is the caller's to make up: not theirs.
+void note_failed_login(Context& context, const AdminCall& call, const Error& error) {
+  if (!context.services.append) return;
+  const std::string_view code = http::problem_kind(error.code()).code;
+  if (!context.failed_logins.take(call.began))
+    return context.failed_logins.count(code, call.actor.address, call.began, call.wall);
+  context.services.append(audit::Event(call.wall, "login.failed")
+                              .add("request_id", call.id())
+                              .add("key_id", call.actor.key_id)
+                              .add("address", call.actor.address)
+                              .add("code", code)
+                              .add("rule", call.rule));
+}
+
 Result<void> admit(Context& context, AdminCall& call) {
   if (context.services.registry == nullptr)
     return Error(Code::kNoResource, Blame::kCaller,
@@ -46,6 +60,7 @@ Result<void> admit(Context& context, AdminCall& call) {
   CLV_TRY_VOID(admin::check_origin(call.head->fields));
   auto admitted = admin::authenticate(context, call);
   if (admitted.has_value()) call.caller.vouch();
+  else note_failed_login(context, call, admitted.error());
   // Strangers' calls and callers' are counted apart: nobody is locked out by what others send from the same address.
   CLV_TRY_VOID(admin::take_rate(context, call, admitted.has_value() ? 1 : admin::kCostOfFailure));
   return admitted;
@@ -116,6 +131,15 @@ AdminDoor::~AdminDoor() = default;
 void AdminDoor::use(policy::Rate rate, std::string security_contact) {
   context_->services.rate = rate;
   context_->services.security_contact = std::move(security_contact);
+}
+
+void AdminDoor::report_refusals(Monotonic now, WallTime wall) {
+  if (context_->failed_logins.is_due(now)) report_all_refusals(wall);
+}
+
+void AdminDoor::report_all_refusals(WallTime wall) {
+  if (context_->services.append && context_->failed_logins.counted() > 0)
+    context_->services.append(context_->failed_logins.take_event(wall));
 }
 
 net::Task<void> AdminDoor::handle(http::ServerConnection& caller) {

@@ -8,8 +8,10 @@
 #include <string>
 #include <string_view>
 
+#include "audit/event.h"
 #include "audit/log.h"
 #include "audit/reader.h"
+#include "audit/search.h"
 #include "base/clock.h"
 #include "base/secret_arena.h"
 #include "http/serve.h"
@@ -32,11 +34,15 @@ struct Readiness {
 // The audit log as the door reads it. What blocks is called on `thread`.
 struct AdminAudit {
   net::BackgroundThread& thread;
-  std::string verifier_key;
+  std::function<std::string()> verifier_key;  // that signs now
   std::function<audit::LogState()> state;
   std::function<Result<audit::LogPiece>(std::size_t count)> last_lines;                        // blocks
-  std::function<Result<audit::LogPiece>(std::uint64_t from, std::size_t bytes)> lines_from;    // blocks
+  std::function<Result<audit::LogPiece>(audit::LogPlace from, std::size_t bytes)> lines_from;  // blocks
   std::function<Result<std::optional<std::string>>()> last_checkpoint;  // blocks; nothing before the first
+  std::function<Result<audit::SearchPage>(const audit::SearchRequest&)>
+      search;  // blocks, for as long as it is told
+  std::function<std::string(const base::IpAddress&)> pseudonym;  // as audit/pseudonym.h makes it
+  std::function<std::string()> sinks;  // a JSON array of how they are; null: there are none
 };
 
 // A management call that was answered or refused, for the operator's log. Views hold for the call of `record`.
@@ -58,6 +64,7 @@ struct AdminServices {
   std::function<std::string()> metrics;
   std::optional<AdminAudit> audit;  // with a registry, which never is without a log
   std::function<void(const AdminRecord&)> record;  // may be null
+  std::function<void(audit::Event)> append;  // into the audit log; null: there is none
 };
 
 // The admin listener's door: the management API below /api/v1 (docs/api.md), and what orchestrators and Prometheus ask
@@ -74,6 +81,11 @@ class AdminDoor final : public http::Handler {
 
   // In place of what AdminServices said, from now on.
   void use(policy::Rate rate, std::string security_contact);
+
+  // Tells the audit log of log-ins that failed and were only counted so far: those that are due, and all of them at the end. The
+  // former is to be called once a second.
+  void report_refusals(Monotonic now, WallTime wall);
+  void report_all_refusals(WallTime wall);
 
   net::Task<void> handle(http::ServerConnection& caller) override;
   net::Task<void> refuse(http::ServerConnection& caller, Error error) override;

@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "doors/testing/admin_stand.h"
+#include "gateway/refusals.h"
 #include "identity/api_key.h"
 
 namespace claviger::doors {
@@ -34,6 +35,7 @@ constexpr Right kRights[] = {
     {"GET", "/api/v1/explain?principal=alice&method=GET&url=/api/v1/x", "", 200},
     {"GET", "/api/v1/audit/events?last=1", "", 200},
     {"GET", "/api/v1/audit/checkpoint", "", 404},
+    {"GET", "/api/v1/audit/pseudonym?address=::1", "", 403},
     {"GET", "/api/v1/status", "", 200},
     {"POST", "/api/v1/principals", R"({"name":"bob"})", 403},
     {"POST", "/api/v1/api_keys", R"({"principal":"alice"})", 403},
@@ -291,9 +293,11 @@ TEST_F(AdminDoorTest, RefusesQueriesItDoesNotKnow) {
                              "/api/v1/principals/alice?x=1",
                              "/api/v1/audit/events?last=0",
                              "/api/v1/audit/events?last=1001",
-                             "/api/v1/audit/events?last=1&from=0",
+                             "/api/v1/audit/events?last=1&from=0:0:0",
                              "/api/v1/audit/events?from=-1",
-                             "/api/v1/audit/events?from=18446744073709551616",
+                             "/api/v1/audit/events?from=16",
+                             "/api/v1/audit/events?from=1:0:0",
+                             "/api/v1/audit/events?from=18446744073709551616:0:1",
                              "/api/v1/audit/checkpoint?x=1",
                              "/api/v1/explain?principal=alice&method=GET",
                              "/api/v1/explain?principal=&method=GET&url=/",
@@ -335,6 +339,31 @@ TEST_F(AdminDoorTest, RecordsCallsButNoProbes) {
 
 // --- Probes ---
 
+TEST_F(AdminDoorTest, RecordsLogInsThatFailOneByOneAndThenCountsThem) {
+  for (std::uint32_t i = 0; i < gateway::Refusals::kBurst + 3; ++i)
+    EXPECT_EQ(send("GET /api/v1/status HTTP/1.1\r\nX-API-Key: clv_nonsense\r\n").status, 401U);
+  ASSERT_EQ(events.size(), gateway::Refusals::kBurst);
+  EXPECT_THAT(events[0], HasSubstr(R"("type":"login.failed","request_id":")"));
+  EXPECT_THAT(events[0], HasSubstr(R"("address":"192.0.2.7","code":"unauthenticated","rule":"key_form"})"));
+  door().report_refusals(loop().now(), loop().wall_now());
+  EXPECT_EQ(events.size(), gateway::Refusals::kBurst);
+  door().report_all_refusals(loop().wall_now());
+  EXPECT_THAT(events.back(), HasSubstr(R"("type":"logins.failed","count":3,"codes":{"unauthenticated":3})"));
+  EXPECT_EQ(call("GET", "/api/v1/status").status, 200U);
+  EXPECT_EQ(events.size(), gateway::Refusals::kBurst + 1);
+}
+
+TEST_F(AdminDoorTest, TellsAdminsAPseudonymAndRecordsThatItDid) {
+  const auto answer = call("GET", "/api/v1/audit/pseudonym?address=2001:DB8::1");
+  EXPECT_EQ(answer.body, "{\"address\":\"2001:db8::1\",\"pseudonym\":\"p-of-2001:db8::1\"}\n");
+  ASSERT_EQ(events.size(), 1U);
+  EXPECT_THAT(events[0], HasSubstr(R"("type":"audit.pseudonym_shown","actor":"alice")"));
+  EXPECT_THAT(events[0], HasSubstr(R"("pseudonym":"p-of-2001:db8::1"})"));
+  EXPECT_EQ(call("GET", "/api/v1/audit/pseudonym?address=somewhere").status, 400U);
+  EXPECT_EQ(call("GET", "/api/v1/audit/pseudonym").status, 400U);
+  EXPECT_EQ(send("GET /api/v1/audit/pseudonym?address=::1 HTTP/1.1\r\nX-API-Key: $READ\r\n").status, 403U);
+}
+
 TEST_F(AdminDoorTest, AnswersProbesWithoutAKey) {
   EXPECT_EQ(send("GET /healthz HTTP/1.1\r\n").body, "ok\n");
   EXPECT_EQ(send("GET /readyz HTTP/1.1\r\n").body, "ready\n");
@@ -374,7 +403,8 @@ TEST_F(AdminDoorTest, TellsTheStatus) {
               HasSubstr(R"({"kind":"credential","name":"api-main","what":"its secret is \"missing\""})"));
   EXPECT_THAT(
       answer.body,
-      HasSubstr(R"("audit":{"size":7,"checkpointed":5,"queued":2,"lag_ms":3,"failing":false,"failure":""})"));
+      HasSubstr(
+          R"("audit":{"size":7,"checkpointed":5,"queued":2,"lag_ms":3,"failing":false,"failure":"","first_event":0,"segments":0,"bytes":0,"free_bytes":0,"low_on_space":false,"upkeep_failure":""})"));
   EXPECT_THAT(answer.body, HasSubstr(R"("master_key_id":"fake-master-key-id"})"));
 }
 
@@ -390,18 +420,64 @@ TEST_F(AdminDoorTest, ShowsTheAuditLogAsItIs) {
   const auto last = call("GET", "/api/v1/audit/events?last=2");
   EXPECT_EQ(last.body, "{\"v\":1}\n{\"v\":2}\n");
   EXPECT_EQ(last.field("Content-Type"), "application/x-ndjson");
-  EXPECT_EQ(last.field("X-Claviger-Next"), "16");
+  EXPECT_EQ(last.field("X-Claviger-Next"), "9:7:16");
   EXPECT_EQ(asked_last, 2U);
-  call("GET", "/api/v1/audit/events?from=16");
-  EXPECT_EQ(asked_from, 16U);
+  call("GET", "/api/v1/audit/events?from=9:7:16");
+  EXPECT_EQ(asked_from, (audit::LogPlace{9, 7, 16}));
   call("GET", "/api/v1/audit/events");
   EXPECT_EQ(asked_last, 100U);
-  piece = audit::LogPiece{std::string(std::size_t{8} << 20, 'x'), 1};
+  piece = audit::LogPiece{.lines = std::string(std::size_t{8} << 20, 'x')};
   EXPECT_EQ(call("GET", "/api/v1/audit/events").body.size(), std::size_t{8} << 20);
   piece = Error(Code::kIo, Blame::kOperator, "cannot read the log: Input/output error");
   const auto failed = call("GET", "/api/v1/audit/events");
   EXPECT_EQ(failed.status, 503U);
   EXPECT_THAT(failed.body, HasSubstr("Input/output error")) << "operators are told";
+  piece = Error(Code::kNotFound, Blame::kCaller, "it is kept from event 9 on");
+  const auto pruned = call("GET", "/api/v1/audit/events?from=1:0:8");
+  EXPECT_EQ(pruned.status, 404U);
+  EXPECT_THAT(pruned.body, HasSubstr("kept from event 9 on"));
+  piece = Error(Code::kInvalid, Blame::kCaller, "no line of the audit log begins there");
+  EXPECT_EQ(call("GET", "/api/v1/audit/events?from=1:0:3").status, 400U);
+}
+
+TEST_F(AdminDoorTest, SearchesTheAuditLogPageByPage) {
+  const auto first =
+      call("GET", "/api/v1/audit/search?principal=ci,alice&status=5xx&from=2026-01-01T00:00:00Z&limit=7");
+  EXPECT_EQ(first.status, 200U);
+  EXPECT_EQ(first.body, "{\"v\":1}\n");
+  EXPECT_EQ(first.field("Content-Type"), "application/x-ndjson");
+  EXPECT_EQ(first.field("X-Claviger-Next"), "9:7:16");
+  EXPECT_EQ(first.field("X-Claviger-Remaining"), "4");
+  EXPECT_EQ(first.field("X-Claviger-Unreadable"), "");
+  EXPECT_EQ(asked_search.most, 7U);
+  EXPECT_EQ(asked_search.order, audit::Order::kNewestFirst);
+  EXPECT_EQ(asked_search.filter.from(), "2026-01-01T00:00:00.000Z");
+  EXPECT_EQ(asked_search.filter.values(audit::Term::kPrincipal), (std::vector<std::string>{"ci", "alice"}));
+  EXPECT_FALSE(asked_search.at);
+  EXPECT_TRUE(asked_search.use_index);
+  found->unreadable = 2;
+  EXPECT_EQ(
+      call("GET", "/api/v1/audit/search?at=9:7:16&order=oldest&index=false").field("X-Claviger-Unreadable"),
+      "2");
+  EXPECT_EQ(asked_search.at, (audit::LogPlace{9, 7, 16}));
+  EXPECT_EQ(asked_search.order, audit::Order::kOldestFirst);
+  EXPECT_FALSE(asked_search.use_index);
+  EXPECT_TRUE(asked_search.filter.is_empty());
+}
+
+TEST_F(AdminDoorTest, RefusesSearchesThatItDoesNotUnderstand) {
+  for (const char* query :
+       {"status=teapot", "from=yesterday", "from=2h", "principal=", "principal=a%22b", "limit=0",
+        "limit=1001", "order=random", "at=16", "index=1", "path=/x", "principal=a&principal=b"}) {
+    const auto answer = call("GET", std::string("/api/v1/audit/search?") + query);
+    EXPECT_EQ(answer.status, 400U) << query << answer.body;
+  }
+  EXPECT_EQ(send("GET /api/v1/audit/search HTTP/1.1\r\nHost: gw\r\n\r\n").status, 401U);
+  EXPECT_EQ(call("POST", "/api/v1/audit/search", "{}").status, 405U);
+  found = Error(Code::kNotFound, Blame::kCaller, "it is kept from event 9 on");
+  EXPECT_EQ(call("GET", "/api/v1/audit/search?at=1:0:8").status, 404U);
+  found = Error(Code::kInvalid, Blame::kCaller, "no line of the audit log begins there");
+  EXPECT_EQ(call("GET", "/api/v1/audit/search?at=1:0:3").status, 400U);
 }
 
 TEST_F(AdminDoorTest, ShowsTheLastCheckpoint) {

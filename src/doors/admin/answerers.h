@@ -33,8 +33,13 @@ Answered apply_resources(Context& context, AdminCall& call);
 Answered explain_decision(Context& context, AdminCall& call);
 Answered show_status(Context& context, AdminCall& call);
 
+// audit_search.cc
+Answered search_events(Context& context, AdminCall& call);
+
 // audit.cc
 Answered show_events(Context& context, AdminCall& call);
 Answered show_checkpoint(Context& context, AdminCall& call);
+Answered rotate_audit_key(Context& context, AdminCall& call);
+Answered show_pseudonym(Context& context, AdminCall& call);
 
 }  // namespace claviger::doors::admin

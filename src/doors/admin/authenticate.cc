@@ -40,14 +40,16 @@ Result<std::string_view> find_key_text(const http::Fields& fields) {
 }
 
 Result<void> find_caller(Context& context, AdminCall& call) {
+  call.rule = identity::presents_anything(call.head->fields) ? "key_form" : "no_key";
   const std::string_view text = CLV_TRY(find_key_text(call.head->fields));
   const auto world = context.services.registry->world();
   policy::KeyId presented;
   const auto key = gateway::check_key(text, call.caller.peer().address, *world->policy, call.wall,
-                                      context.sha256, presented);
+                                      context.sha256, presented, &call.rule);
   if (presented.chars[0] != 0) call.actor.key_id = std::string_view(presented);
   if (!key.has_value()) return key.error();
   const policy::Principal& principal = world->policy->principal((*key)->principal);
+  if (principal.management == policy::Management::kNone) call.rule = "no_management";
   if (principal.management == policy::Management::kNone)
     return Error(Code::kDenied, Blame::kCaller,
                  "this principal has no rights on the management API: give it `management: read` or `admin`");

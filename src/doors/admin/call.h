@@ -8,6 +8,7 @@
 #include "crypto/hash.h"
 #include "doors/admin/admin_door.h"
 #include "doors/admin/query.h"
+#include "gateway/refusals.h"
 #include "gateway/request_ids.h"
 #include "http/server_connection.h"
 #include "policy/rate.h"
@@ -27,6 +28,7 @@ struct Context {
   policy::LimitKeys limit_keys;
   crypto::Sha256 sha256;
   gateway::RequestIds request_ids;
+  gateway::Refusals failed_logins{"logins.failed"};
   std::size_t body_bytes = 0;  // of all bodies that are being read into memory
 };
 
@@ -41,6 +43,7 @@ struct AdminCall {
 
   policy::LimitDecision limit{};  // of the address
   registry::Actor actor;  // principal: empty until authenticated
+  std::string_view rule;  // of why that failed; for the log, a literal
   policy::Management right = policy::Management::kNone;
   const Route* route = nullptr;
   policy::Kind kind = policy::Kind::kUpstream;  // that the path names
@@ -56,6 +59,14 @@ struct AdminCall {
 // Something the caller has to put right: 400 with this text.
 inline Error bad_request(std::string what) {
   return Error::formatted(Code::kBadRequest, Blame::kCaller, std::move(what));
+}
+
+// What the audit log's reader says of a place that the caller asked for: 404 for what was pruned, 400 for none at all.
+inline Error log_refusal(const Error& error) {
+  if (error.blame() != Blame::kCaller) return error;
+  if (error.code() == Code::kNotFound)
+    return Error::formatted(Code::kNoResource, Blame::kCaller, std::string(error.what()));
+  return bad_request(std::string(error.what()));
 }
 
 }  // namespace claviger::doors::admin

@@ -37,6 +37,9 @@ void append_audit(std::string& out, const audit::LogState& state) {
   out += fmt::format(R"(,"audit":{{"size":{},"checkpointed":{},"queued":{},"lag_ms":{},"failing":{})",
                      state.size, state.checkpointed, state.queued, state.lag.count(), state.failing);
   append_member(out, "failure", state.failure);
+  out += fmt::format(R"(,"first_event":{},"segments":{},"bytes":{},"free_bytes":{},"low_on_space":{})",
+                     state.first_event, state.segments, state.bytes, state.free_bytes, state.is_low_on_space);
+  append_member(out, "upkeep_failure", state.upkeep_failure);
   out += '}';
 }
 
@@ -78,6 +81,7 @@ Answered show_status(Context& context, AdminCall& call) {
   if (!readiness.is_ready) append_member(body, "why_not", readiness.why_not);
   append_notices(body, services.registry->notices());
   append_audit(body, services.audit->state());
+  if (services.audit->sinks) body += R"(,"sinks":)" + services.audit->sinks();
   append_member(body, "master_key_id", services.master_key_id);
   body += "}\n";
   co_return co_await write_answer(call, {}, {body});

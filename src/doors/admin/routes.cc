@@ -48,7 +48,10 @@ constexpr std::array kRoutes = {
     Route{Method::kPost, "/api/v1/apply", kAdmin, apply_resources, BodyForm::kJson},
     Route{Method::kGet, "/api/v1/explain", kRead, explain_decision},
     Route{Method::kGet, "/api/v1/audit/events", kRead, show_events},
+    Route{Method::kGet, "/api/v1/audit/search", kRead, search_events},
     Route{Method::kGet, "/api/v1/audit/checkpoint", kRead, show_checkpoint},
+    Route{Method::kPost, "/api/v1/audit/key/rotate", kAdmin, rotate_audit_key},
+    Route{Method::kGet, "/api/v1/audit/pseudonym", kAdmin, show_pseudonym},
     Route{Method::kGet, "/api/v1/status", kRead, show_status},
 };
 

@@ -58,7 +58,7 @@ AdminStand::~AdminStand() = default;
 
 AdminServices AdminStand::services() {
   AdminAudit audit{.thread = background_};
-  audit.verifier_key = "claviger/test+0000fake+AAAA";
+  audit.verifier_key = [] { return std::string("claviger/test+0000fake+AAAA"); };
   audit.state = [] {
     return audit::LogState{.size = 7, .checkpointed = 5, .queued = 2, .lag = std::chrono::milliseconds(3)};
   };
@@ -66,12 +66,18 @@ AdminServices AdminStand::services() {
     asked_last = count;
     return piece;
   };
-  audit.lines_from = [this](std::uint64_t from, std::size_t) {
+  audit.lines_from = [this](audit::LogPlace from, std::size_t) {
     asked_from = from;
     return piece;
   };
+  audit.search = [this](const audit::SearchRequest& request) {
+    asked_search = request;
+    return found;
+  };
   audit.last_checkpoint = [this]() -> Result<std::optional<std::string>> { return checkpoint; };
+  audit.pseudonym = [](const base::IpAddress& address) { return "p-of-" + base::format_ip(address); };
   AdminServices made{.registry = registry_.get(), .arena = *arena_};
+  made.append = [this](audit::Event event) { events.push_back(std::move(event).text()); };
   made.version = "1.2.3-test";
   made.security_contact = "mailto:security@example.com";
   made.master_key_id = "fake-master-key-id";

@@ -43,14 +43,20 @@ class AdminStand : public net::testing::LoopFixture {
   // For the next door. Calls are made by a new one after reopen().
   AdminServices services();
   void reopen(AdminServices services) { door_.emplace(std::move(services)); }
+  AdminDoor& door() noexcept { return *door_; }
   base::SecretArena& arena() noexcept { return *arena_; }
 
   Readiness readiness{true, ""};
   std::vector<std::string> records;  // "<principal> <key id> <method> <path> <status>"
+  std::vector<std::string> events;  // that it had recorded
   std::optional<std::string> checkpoint;
-  std::uint64_t asked_from = 0;
+  audit::LogPlace asked_from;
   std::size_t asked_last = 0;
-  Result<audit::LogPiece> piece{audit::LogPiece{"{\"v\":1}\n{\"v\":2}\n", 16}};
+  audit::SearchRequest asked_search;
+  Result<audit::SearchPage> found{audit::SearchPage{
+      .lines = "{\"v\":1}\n", .next = {.event = 9, .segment = 7, .offset = 16}, .remaining = 4}};
+  Result<audit::LogPiece> piece{
+      audit::LogPiece{"{\"v\":1}\n{\"v\":2}\n", 7, 2, {.event = 9, .segment = 7, .offset = 16}}};
 
  private:
   net::Task<void> serve(std::unique_ptr<net::Stream> stream, net::Endpoint peer, bool& over);

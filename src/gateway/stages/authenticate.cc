@@ -21,8 +21,8 @@ Result<void> by_key(Call& call, Worker& worker, std::string_view text,
                     const CertificateOwner& owner) noexcept {
   const policy::Snapshot& policy = *call.world->policy;
   const policy::ApiKey* key =
-      CLV_TRY(check_key(text, call.address, policy, call.wall, worker.sha256, call.presented_id));
-  if (!goes_with(owner, key->principal, policy)) return unknown_key();
+      CLV_TRY(check_key(text, call.address, policy, call.wall, worker.sha256, call.presented_id, &call.rule));
+  if (!goes_with(owner, key->principal, policy)) return refused_by("certificate", call, unknown_key());
   let_in(call, key->principal, key, owner);
   return ok();
 }
@@ -37,11 +37,12 @@ bool by_certificate(Call& call, const CertificateOwner& owner) noexcept {
 }
 
 // A browser shows its certificate on behalf of any page that asks; a key no page has but its owner's.
-Result<void> check_origin(const Call& call) noexcept {
+Result<void> check_origin(Call& call) noexcept {
   if (!http::is_of_another_origin(*call.head)) return ok();
-  return Error(Code::kDenied, Blame::kCaller,
-               "a page of another site sent this, with a certificate alone: a browser shows that for any "
-               "page; send an API key");
+  return refused_by("origin", call,
+                    Error(Code::kDenied, Blame::kCaller,
+                          "a page of another site sent this, with a certificate alone: a browser shows that "
+                          "for any page; send an API key"));
 }
 
 Result<void> find_caller(Call& call, Worker& worker, identity::BasicScratch& scratch) noexcept {
@@ -50,7 +51,8 @@ Result<void> find_caller(Call& call, Worker& worker, identity::BasicScratch& scr
   const auto presented = identity::find_presented_key(call.head->fields, scratch);
   if (presented.has_value()) return by_key(call, worker, presented->text, owner);
   if (by_certificate(call, owner)) return check_origin(call);
-  return presented.error();
+  return refused_by(identity::presents_anything(call.head->fields) ? "key_form" : "no_key", call,
+                    presented.error());
 }
 
 }  // namespace
@@ -63,8 +65,9 @@ Result<void> authenticate(Call& call, Worker& worker) noexcept {
     if (found.error().code() != Code::kUnauthenticated) return found.error();
     if (!call.limit.allowed) {
       worker.metrics.add(telemetry::Counter::kLimitUnauthenticated);
-      return Error(Code::kLimited, Blame::kCaller,
-                   "too many requests with bad credentials from this address; try again later");
+      return refused_by("address_rate", call,
+                        Error(Code::kLimited, Blame::kCaller,
+                              "too many requests with bad credentials from this address; try again later"));
     }
     worker.shared.address_cells.take(call.address_key, worker.settings.unauthenticated, call.began);
     return found.error();

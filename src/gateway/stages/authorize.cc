@@ -18,12 +18,13 @@ Result<void> authorize(Call& call, Worker&) noexcept {
   const bool is_known =
       call.head->method != http::Method::kOther && call.head->method != http::Method::kTrace;
   if (!is_known && is_never_granted(call.head->method_text))
-    return Error(Code::kDenied, Blame::kCaller, "no grant can give this method");
+    return refused_by("method", call, Error(Code::kDenied, Blame::kCaller, "no grant can give this method"));
   call.grant = call.world->policy->authorize(call.principal_index, call.upstream_index, call.head->method,
                                              call.head->method_text, call.path_below_mount(), call.wall);
   if (call.grant == nullptr)
-    return Error(Code::kDenied, Blame::kCaller,
-                 "no grant allows this principal that method and path on this upstream");
+    return refused_by("no_grant", call,
+                      Error(Code::kDenied, Blame::kCaller,
+                            "no grant allows this principal that method and path on this upstream"));
   return ok();
 }
 

@@ -51,17 +51,20 @@ bool has_override(const http::Fields& fields) noexcept {
 Result<void> normalize(Call& call, Worker& worker) noexcept {
   const std::string_view target = call.head->target;
   if (identity::contains_api_key(target) || contains_encoded_api_key(target))
-    return Error(Code::kBadRequest, Blame::kCaller,
-                 "an API key stands in the URL, where it ends up in logs; send it in a header, and have this "
-                 "one replaced");
+    return refused_by(
+        "key_in_url", call,
+        Error(Code::kBadRequest, Blame::kCaller,
+              "an API key stands in the URL, where it ends up in logs; send it in a header, and "
+              "have this one replaced"));
   if (has_override(call.head->fields))
-    return Error(Code::kBadRequest, Blame::kCaller,
-                 "a field overrides the method or the path (X-HTTP-Method-Override and kin); send the "
-                 "request as it is meant");
+    return refused_by("override", call,
+                      Error(Code::kBadRequest, Blame::kCaller,
+                            "a field overrides the method or the path (X-HTTP-Method-Override and kin); send "
+                            "the request as it is meant"));
   const auto path = http::check_canonical_path(call.head->path);
   if (!path.has_value()) {
     worker.metrics.add(telemetry::Side::kCaller, telemetry::CodecRule::kPath);
-    return path.error();
+    return refused_by("path", call, path.error());
   }
   call.path = *path;
   call.path_is_canonical = true;

@@ -27,6 +27,7 @@ constexpr bool is_dropped(FieldName name) noexcept {
     case FieldName::kProxyConnection:
     case FieldName::kProxyAuthenticate:
     case FieldName::kTe:
+    case FieldName::kTraceparent:
     case FieldName::kTrailer:
     case FieldName::kTransferEncoding:
     case FieldName::kUpgrade:
@@ -61,6 +62,16 @@ bool is_credential_in_disguise(std::string_view name, const UpstreamRuntime& ups
           std::any_of(kFoldedNames.begin(), kFoldedNames.end(), matches));
 }
 
+// A trace state belongs to a trace.
+void look_for_trace(Call& call, bool begins_traces) noexcept {
+  const http::Fields& fields = call.head->fields;
+  call.trace = find_trace(fields);
+  if (call.trace.state == TraceContext::State::kContinued) return;
+  for (std::size_t i = 0; i < fields.size(); ++i)
+    if (fields[i].known == FieldName::kTracestate) call.forward.reset(i);
+  if (begins_traces) call.trace = begin_trace(call.id());
+}
+
 // Fields that the caller's Connection names are between the two of us.
 void drop_nominated(const http::Fields& fields, std::bitset<http::kMaxFields>& forward) noexcept {
   for (const http::Field& connection : fields) {
@@ -75,15 +86,19 @@ void drop_nominated(const http::Fields& fields, std::bitset<http::kMaxFields>& f
 
 }  // namespace
 
-Result<void> strip(Call& call, Worker&) noexcept {
+Result<void> strip(Call& call, Worker& worker) noexcept {
   const http::Fields& fields = call.head->fields;
+  const bool begins_traces = worker.settings.begins_traces;
   bool has_connection = false;
+  bool has_trace = begins_traces;
   for (std::size_t i = 0; i < fields.size(); ++i) {
     const http::Field& field = fields[i];
     has_connection |= field.known == FieldName::kConnection;
+    has_trace |= field.known == FieldName::kTraceparent || field.known == FieldName::kTracestate;
     call.forward[i] = !is_dropped(field.known) && !is_credential_in_disguise(field.name, *call.upstream) &&
                       !identity::contains_api_key(field.value);
   }
+  if (has_trace) look_for_trace(call, begins_traces);
   if (has_connection) drop_nominated(fields, call.forward);
   return ok();
 }

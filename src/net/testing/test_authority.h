@@ -7,23 +7,15 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "base/check.h"
+#include "net/openssl_owned.h"
 
 namespace claviger::net::testing {
 
-template <auto kFree>
-struct Freed {
-  template <class T>
-  void operator()(T* object) const noexcept {
-    kFree(object);
-  }
-};
-using OwnedKey = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
-using OwnedCertificate = std::unique_ptr<X509, Freed<X509_free>>;
+using OwnedTime = crypto::Owned<ASN1_TIME, ASN1_TIME_free>;
 
 struct Identity {
   OwnedCertificate certificate;
@@ -64,9 +56,9 @@ class TestAuthority {
   }
   // A list of revoked certificates, to be renewed so many seconds from now.
   std::string crl(const std::vector<const Identity*>& revoked, long valid_to = 86'400) const {
-    const std::unique_ptr<X509_CRL, Freed<X509_CRL_free>> crl(X509_CRL_new());
-    const std::unique_ptr<ASN1_TIME, Freed<ASN1_TIME_free>> then(X509_gmtime_adj(nullptr, -86'400));
-    const std::unique_ptr<ASN1_TIME, Freed<ASN1_TIME_free>> next(X509_gmtime_adj(nullptr, valid_to));
+    const OwnedCrl crl(X509_CRL_new());
+    const OwnedTime then(X509_gmtime_adj(nullptr, -86'400));
+    const OwnedTime next(X509_gmtime_adj(nullptr, valid_to));
     X509_CRL_set_version(crl.get(), X509_CRL_VERSION_2);
     X509_CRL_set_issuer_name(crl.get(), X509_get_subject_name(own_.certificate.get()));
     X509_CRL_set1_lastUpdate(crl.get(), then.get());
@@ -85,7 +77,7 @@ class TestAuthority {
 
  private:
   struct Text {
-    std::unique_ptr<BIO, Freed<BIO_free>> bio{BIO_new(BIO_s_mem())};
+    OwnedBio bio{BIO_new(BIO_s_mem())};
     std::string str() const {
       char* data = nullptr;
       const long size = BIO_get_mem_data(bio.get(), &data);

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "crypto/openssl_owned.h"
 #include "net/testing/test_authority.h"
 
 namespace claviger::net::testing {
@@ -86,8 +87,8 @@ class TlsCaller {
     return {reinterpret_cast<const char*>(ticket), size};
   }
 
-  std::unique_ptr<SSL_CTX, Freed<SSL_CTX_free>> context_;
-  std::unique_ptr<SSL, Freed<SSL_free>> ssl_;
+  crypto::Owned<SSL_CTX, SSL_CTX_free> context_;
+  crypto::Owned<SSL, SSL_free> ssl_;
   int fd_;
   Session offered_;
   Session given_;

@@ -162,6 +162,12 @@ net::Task<Result<std::vector<Outcome>>> FakeRegistry::change(Actor actor, std::v
   co_return outcomes;
 }
 
+net::Task<Result<AuditKeyRotation>> FakeRegistry::rotate_audit_key(Actor actor) {
+  CLV_CO_TRY_VOID(take_failure());
+  rotated_by.push_back(std::move(actor));
+  co_return rotation;
+}
+
 net::Task<Result<CreatedKey>> FakeRegistry::create_key(Actor actor, KeyRequest request) {
   CLV_CO_TRY_VOID(take_failure());
   identity::NewApiKey made = CLV_CO_TRY(identity::generate_api_key(arena_));

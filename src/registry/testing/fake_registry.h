@@ -38,6 +38,7 @@ class FakeRegistry final : public Registry {
   net::Task<Result<std::vector<Outcome>>> change(Actor actor, std::vector<Change> changes,
                                                  bool dry_run) override;
   net::Task<Result<CreatedKey>> create_key(Actor actor, KeyRequest request) override;
+  net::Task<Result<AuditKeyRotation>> rotate_audit_key(Actor actor) override;
   std::shared_ptr<const gateway::World> world() const override { return world_; }
   std::vector<Notice> notices() const override { return shown_notices; }
 
@@ -45,6 +46,8 @@ class FakeRegistry final : public Registry {
   std::map<std::string, std::string> secrets;  // by credential
   std::vector<Notice> shown_notices;
   std::vector<std::string> warnings;  // of every outcome
+  AuditKeyRotation rotation{"claviger/test+0000fake+AAAA", "claviger/test+0001fake+BBBB", true};
+  std::vector<Actor> rotated_by;
 
  private:
   struct Item {

@@ -14,12 +14,14 @@ class MemoryLane final : public audit::Lane {
  public:
   bool has_room() const noexcept override { return has_room_; }
   std::span<char> room() noexcept override { return room_; }
-  void added(std::size_t size, std::uint64_t outbox) noexcept override {
+  void added(std::size_t size, std::uint64_t outbox, audit::CallMark) noexcept override {
     events_.emplace_back(room_.data(), size);
     outbox_.push_back(outbox);
   }
+  void hurry() noexcept override {}
   std::uint64_t appended() const noexcept override { return events_.size(); }
   std::uint64_t synced() const noexcept override { return syncs_ ? events_.size() : 0; }
+  bool is_failing() const noexcept override { return false; }
 
   void stop_syncing() noexcept { syncs_ = false; }
   void sync_again() noexcept { syncs_ = true; }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "telemetry/metrics.h"
+#include "telemetry/expose.h"
 
 #include "telemetry/exposition.h"
 
@@ -54,8 +54,6 @@ constexpr auto kCounters = std::to_array<Row<Counter>>({
      "Requests sent on a pooled upstream connection."},
     {C::kUpstreamDiscarded, "claviger_upstream_discarded_total", "",
      "Upstream connections that were not fit for reuse."},
-    {C::kUpstreamRetried, "claviger_upstream_retried_total", "",
-     "Further attempts of calls, whatever the upstream."},
     {C::kUpstreamGuardRefused, "claviger_upstream_guard_refused_total", "",
      "Upstream addresses that the SSRF guard refused."},
     {C::kBytesFromCallers, "claviger_bytes_from_callers_total", "", "Bytes received from callers."},
@@ -70,8 +68,8 @@ constexpr auto kCounters = std::to_array<Row<Counter>>({
     {C::kAuditWaits, "claviger_audit_waits_total", "", "Requests that had to wait for the audit log."},
     {C::kAuditRefused, "claviger_audit_refused_total", "",
      "Requests answered with 503 because the audit log took no more events."},
-    {C::kAuditRefusalsUnrecorded, "claviger_audit_refusals_unrecorded_total", "",
-     "Unreadable requests refused without an event while the audit log took none."},
+    {C::kAuditRefusalsCounted, "claviger_audit_refusals_counted_total", "",
+     "Requests of nobody who is known that have no event of their own, but are counted in calls.refused."},
     {C::kCallsRevoked, "claviger_calls_revoked_total", "",
      "Calls ended while under way because their key, principal, grant or upstream was taken back."},
     {C::kCallsOutOfTime, "claviger_calls_out_of_time_total", "",
@@ -212,6 +210,15 @@ void expose_requests(Exposition& out, const std::vector<NamedMetrics>& workers) 
     out.histogram(kFamily, label("worker", worker.worker), worker.metrics->requests());
 }
 
+void expose_disk_waits(Exposition& out, const std::vector<NamedMetrics>& workers) {
+  constexpr std::string_view kFamily = "claviger_audit_disk_wait_seconds";
+  out.family(kFamily, "histogram",
+             "How long calls waited until their beginning was on disk, before anything was sent "
+             "(audit.durability: strict).");
+  for (const NamedMetrics& worker : workers)
+    out.histogram(kFamily, label("worker", worker.worker), worker.metrics->disk_waits());
+}
+
 void expose_process(Exposition& out, const ProcessSample& process) {
   out.family("claviger_build_info", "gauge", "The version that is running, as a label.");
   out.sample("claviger_build_info", label("version", process.version), 1);
@@ -236,6 +243,21 @@ void expose_audit(Exposition& out, const AuditSample& audit) {
   out.sample("claviger_audit_lag_seconds", "", static_cast<double>(audit.lag_ms) / 1000);
   out.family("claviger_audit_failing", "gauge", "1 while the audit log cannot be written.");
   out.sample("claviger_audit_failing", "", audit.failing ? 1 : 0);
+  out.family("claviger_audit_first_event", "gauge", "Number of the oldest event that is kept.");
+  out.sample("claviger_audit_first_event", "", audit.first_event);
+  out.family("claviger_audit_segments", "gauge",
+             "Segments that are kept, the one that is written among them.");
+  out.sample("claviger_audit_segments", "", audit.segments);
+  out.family("claviger_audit_bytes", "gauge", "What they take on disk, with their hashes and checkpoints.");
+  out.sample("claviger_audit_bytes", "", audit.bytes);
+  out.family("claviger_audit_free_bytes", "gauge", "What the audit log's disk has left.");
+  out.sample("claviger_audit_free_bytes", "", audit.free_bytes);
+  out.family("claviger_audit_low_on_space", "gauge",
+             "1 while that is less than audit.reserve, and calls are refused.");
+  out.sample("claviger_audit_low_on_space", "", audit.is_low_on_space ? 1 : 0);
+  out.family("claviger_audit_upkeep_failing", "gauge",
+             "1 while no new segment can be begun, or an old one cannot be pruned.");
+  out.sample("claviger_audit_upkeep_failing", "", audit.upkeep_fails ? 1 : 0);
 }
 
 void expose_quotas(Exposition& out, const QuotaSample& quotas) {
@@ -268,6 +290,7 @@ std::string expose(const std::vector<NamedMetrics>& workers, const ProcessSample
   expose_rows(out, kCounters, "counter", workers);
   expose_rows(out, kGauges, "gauge", workers);
   expose_requests(out, workers);
+  expose_disk_waits(out, workers);
   expose_codec(out, workers);
   expose_tls(out, workers);
   expose_process(out, process);

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sinks/syslog_outlet.h"
+
+#include <gtest/gtest.h>
+
+#include "sinks/testing/stand.h"
+
+namespace claviger::sinks {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(SyslogSink, SendsAgainWhatTheServersKernelTookAndTheServerNeverRead) {
+  testing::Stand stand;
+  const auto server = testing::make_syslog_peer();
+  stand.write_log(20, 10);
+  const auto sink = stand.make_sink(server->make_outlet(stand.around()));
+  sink->start();
+  ASSERT_TRUE(
+      stand.pass_until([&] { return sink->state().sent == 20; }));  // the server does nothing meanwhile
+  server->set_up(false);
+  server->set_up(true);
+  EXPECT_TRUE(stand.pass_until([&] { return server->records().size() >= 22; }, server.get()));
+  EXPECT_GE(sink->state().failed, 1U);
+  stand.pass(8s, server.get());
+  EXPECT_EQ(server->records().size(),
+            22U);  // twenty events and two checkpoints: read, they are in no doubt any more
+}
+
+}  // namespace
+}  // namespace claviger::sinks
