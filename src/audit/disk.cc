@@ -181,11 +181,10 @@ class RealDisk final : public Disk {
     return sync_directory();
   }
 
-  Result<void> remove(const std::string& name) override {
-    if (::unlinkat(directory_.number(), name.c_str(), 0) != 0) {
-      if (errno == ENOENT) return ok();
-      return failed("cannot remove", full(name));
-    }
+  Result<void> remove(std::span<const std::string> names) override {
+    for (const std::string& name : names)
+      if (::unlinkat(directory_.number(), name.c_str(), 0) != 0 && errno != ENOENT)
+        return failed("cannot remove", full(name));
     return sync_directory();
   }
 

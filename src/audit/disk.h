@@ -57,9 +57,10 @@ class Disk {
   };
   // The regular files, by name.
   virtual Result<std::vector<Entry>> list() = 0;
-  // Durable when they return. rename() never replaces a file; remove() of one that is not there is none.
+  // Durable when they return. rename() never replaces a file; remove() of one that is not there is none. What fails may have
+  // been done to some of them.
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
-  virtual Result<void> remove(const std::string& name) = 0;
+  virtual Result<void> remove(std::span<const std::string> names) = 0;
   // What the file system has left for this user.
   virtual Result<std::uint64_t> free_bytes() = 0;
 };

@@ -19,8 +19,8 @@ void LogWriter::begin_key_rotation(Signer& next) {
   key_rotation_ = KeyRotation{.next = &next, .stage = is_handed_over ? Stage::kTakeOver : Stage::kAnnounce};
 }
 
-void LogWriter::tell(std::string_view event, Time now) {
-  own_.append(event);
+void LogWriter::tell(std::string_view event, Time now, std::uint64_t outbox) {
+  own_.append(event, outbox);
   const std::uint64_t before = taken_bytes_;
   CLV_CHECK(take_piece(own_));
   noticed(before, now);

@@ -262,6 +262,44 @@ TEST(KeyRotation, LetsNobodyWithTheOldKeyWriteTheEndAnew) {
   EXPECT_TRUE(Life(disk, Ring{&first, &second}).is_open());  // right so while it is handed over
 }
 
+// By somebody who may write the file and has no key. What the gateway goes on with, it signs.
+TEST(KeyRotation, IsNotTakenFromTextThatNoCheckpointVouchesFor) {
+  const auto hand_over = [](MemoryDisk disk, const TestSigner& from, const TestSigner& to) {
+    disk.content(segment_name(0)) += key_rotated_event(WallTime{}, {VerifierKey{kOrigin, from.public_key()},
+                                                                    VerifierKey{kOrigin, to.public_key()}}) +
+                                     "\n";
+    return disk;
+  };
+  const auto expect_refused = [](MemoryDisk disk, const Ring& ring) {
+    const auto before = disk.contents();
+    const Life life(disk, ring);
+    EXPECT_FALSE(life.is_open());
+    EXPECT_NE(life.error().find("hands over to a key that this gateway did not make"), std::string::npos)
+        << life.error();
+    EXPECT_EQ(disk.contents(), before);
+  };
+  MemoryDisk disk;
+  {
+    Life life(disk, {});
+    ASSERT_TRUE(life.live(7));
+    ASSERT_TRUE(life.finish());
+  }
+  expect_refused(hand_over(disk.copy(), first, third), {});
+  expect_refused(hand_over(disk.copy(), first, third), {&first, &second});
+  expect_refused(hand_over(disk.copy(), second, third), {&first, &third});
+  MemoryDisk own = hand_over(disk.copy(), first, second);  // as a crash leaves it
+  own = hand_over(own.copy(), first, second);
+  expect_recovers(own, {&first, &second}, 9, "told of twice");
+
+  MemoryDisk rotated;
+  Ring ring;
+  write_rotated(rotated, ring);
+  expect_refused(hand_over(rotated.copy(), second, third), ring);
+  expect_refused(hand_over(rotated.copy(), first, third), ring);
+  expect_refused(hand_over(rotated.copy(), second, third), {&first, &second});  // not retired yet
+  expect_refused(hand_over(rotated.copy(), first, second), {&first, &second});
+}
+
 TEST(KeyRotation, AnnouncesNothingThatKeyPubWouldNotTake) {
   MemoryDisk disk;
   Ring ring;
@@ -301,8 +339,57 @@ TEST(LogKeys, DoNotInventAKeyFileForALogThatHadAnother) {
   auto there = copy.attach();
   for (const auto& [name, content] : disk.contents())
     if (name != kKey) ASSERT_TRUE(there->replace(name, content).has_value());
-  EXPECT_FALSE(Life(copy, ring, "claviger/another").is_open());
+  const Life life(copy, ring, "claviger/another");
+  EXPECT_NE(life.error().find("put key.pub back"), std::string::npos) << life.error();
   EXPECT_FALSE(copy.contents().contains(kKey));
+}
+
+TEST(LogKeys, GoOnAsTheLogThatTheyWereWhereTheirFileIsLost) {
+  MemoryDisk disk;
+  {
+    Life life(disk, {});
+    ASSERT_TRUE(life.live(25) && life.finish());
+  }
+  const std::string before = key_file(disk);
+  disk.remove(kKey);
+  {
+    Life life(disk, {}, "claviger/another");
+    ASSERT_TRUE(life.is_open()) << life.error();
+    EXPECT_EQ(life.found(), 25U);
+    ASSERT_TRUE(life.live(5) && life.finish());
+  }
+  EXPECT_EQ(key_file(disk), before);
+  expect_verifies(disk, {&first}, "without its list of keys");
+}
+
+TEST(LogKeys, AreNotGuessedForALogThatHoldsSomething) {
+  MemoryDisk whole;
+  {
+    Life life(whole, {});
+    ASSERT_TRUE(life.live(25) && life.finish());
+  }
+  whole.remove(kKey);
+  MemoryDisk of_another = whole.copy();
+  MemoryDisk uncovered = whole.copy();
+  for (const std::string& name : {checkpoints_name(0), std::string(kState)}) uncovered.remove(name);
+  MemoryDisk pruned;
+  pruned.put(kPruned, "anything");
+  const std::pair<MemoryDisk*, Ring> cases[] = {{&of_another, Ring{&third}}, {&uncovered, {}}, {&pruned, {}}};
+  for (const auto& [disk, ring] : cases) {
+    const auto before = disk->contents();
+    const Life life(*disk, ring, "claviger/another");
+    EXPECT_NE(life.error().find("put key.pub back"), std::string::npos) << life.error();
+    EXPECT_EQ(disk->contents(), before);
+  }
+}
+
+TEST(LogKeys, AreThoseOfANewLogWhereACrashLeftEmptyFiles) {
+  MemoryDisk disk;
+  for (const std::string& name : {segment_name(0), leaves_name(0), checkpoints_name(0)}) disk.put(name, "");
+  const Life life(disk, {}, "claviger/another");
+  ASSERT_TRUE(life.is_open()) << life.error();
+  const VerifierKey key{"claviger/another", first.public_key()};
+  EXPECT_EQ(key_file(disk), key.text() + "\n");
 }
 
 }  // namespace

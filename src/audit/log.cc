@@ -64,6 +64,7 @@ class WritingLog final : public Log {
     LogState state{.size = writer_.size(),
                    .checkpointed = writer_.checkpointed(),
                    .lag = pressure_.lag(),
+                   .is_stalled = pressure_.is_stalled(),
                    .first_event = writer_.first_event(),
                    .segments = writer_.segments(),
                    .bytes = writer_.bytes(),

@@ -22,7 +22,7 @@ enum class Durability : std::uint8_t {
 
 struct LogOptions {
   std::string directory;   // made (0700) when it is not there
-  std::string origin;      // "claviger/<instance>": first line of checkpoints, name of the key
+  std::string origin;      // of a new log, "claviger/<instance>": checkpoints begin with it
   Durability durability = Durability::kGroup;
   std::chrono::milliseconds window{
       100};       // group mode: events are synced this long after they were appended, at the latest
@@ -47,6 +47,7 @@ struct LogState {
   std::uint64_t checkpointed = 0; // of them under the last checkpoint
   std::uint64_t queued = 0;       // in the lanes
   std::chrono::milliseconds lag{0};  // age of the oldest that is not synced
+  bool is_stalled = false;        // it is older than LogOptions::stalled_after
   bool failing = false;           // the last attempt to write or sync did not succeed
   std::string failure;            // why: "cannot write <file>: No space left on device"
   std::uint64_t first_event = 0;  // the oldest that is kept
@@ -65,10 +66,11 @@ struct LogState {
 // Threads: any, where nothing else is said.
 class Log {
  public:
-  // `clock` is asked from the writer's thread and the lanes' too. Opens or makes the log, brings it in order after a crash (a torn last line is cut off; everything behind the last
+  // Opens or makes the log, brings it in order after a crash (a torn last line is cut off; everything behind the last
   // checkpoint is hashed anew) and starts the writer. kInvalid when what is there is not the log that its last
   // checkpoint says, naming the place: nothing is appended to a log that was tampered with. kUnavailable when
   // the directory cannot be used.
+  // `clock`: asked from the writer's thread and the lanes' too.
   // `next`: the key that `signer` hands over to; a rotation to it was begun, and goes on by itself (see rotate_key()).
   static Result<std::unique_ptr<Log>> open(LogOptions options, Signer& signer, const Clock& clock,
                                            Signer* next = nullptr);

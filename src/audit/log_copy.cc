@@ -135,38 +135,4 @@ Result<std::optional<std::uint64_t>> Leaves::find(const crypto::Sha256Digest& ha
   return std::optional<std::uint64_t>();
 }
 
-Result<void> Checkpoints::fill() {
-  if (!file_ || window_.size() > kMaxNote) return ok();
-  const std::size_t before = window_.size();
-  window_.resize(before + 4 * kMaxNote);
-  const std::size_t count = CLV_TRY(file_->read(read_, std::span(window_).subspan(before)));
-  window_.resize(before + count);
-  read_ += count;
-  return ok();
-}
-
-Result<std::optional<Checkpoints::Entry>> Checkpoints::next() {
-  CLV_TRY_VOID(fill());
-  const auto wrong = [&](std::string_view what) {
-    return Error::formatted(Code::kInvalid, Blame::kOperator, fmt::format("checkpoint {}{}", number_, what));
-  };
-  ++number_;
-  const std::string_view note = first_note(window_);
-  if (note.empty()) {
-    const std::string origin = key_.name + "\n";
-    const bool is_unfinished = window_.size() < kMaxNote && window_.find('\0') == std::string::npos &&
-                               window_.substr(0, origin.size()) == origin.substr(0, window_.size());
-    if (!is_unfinished) return wrong(" is none: the file checkpoints was altered");
-    return std::optional<Entry>();
-  }
-  const auto checkpoint = open_checkpoint(note, key_);
-  if (!checkpoint.has_value()) return wrong(fmt::format(": {}", checkpoint.error().what()));
-  if (last_size_ && checkpoint->size <= *last_size_)
-    return wrong(fmt::format(" (size {}): comes behind one of size {}", checkpoint->size, *last_size_));
-  last_size_ = checkpoint->size;
-  Entry entry{*checkpoint, number_, std::string(note)};
-  window_.erase(0, note.size() + 1);
-  return std::optional(std::move(entry));
-}
-
 }  // namespace claviger::audit

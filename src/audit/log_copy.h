@@ -70,30 +70,4 @@ class Leaves {
   std::uint64_t block_begin_ = 0;
 };
 
-// The notes of the file `checkpoints`, one after the other, each verified.
-class Checkpoints {
- public:
-  struct Entry {
-    Checkpoint checkpoint;
-    std::uint64_t number = 0;  // 1, 2, ...
-    std::string note;
-  };
-
-  Checkpoints(std::optional<ReadOnlyFile> file, VerifierKey key)
-      : file_(std::move(file)), key_(std::move(key)) {}
-  // kInvalid, with its number, for one that is not what it should be: sizes ascend. Nothing at the end; a note that is
-  // not finished there is passed over.
-  Result<std::optional<Entry>> next();
-
- private:
-  Result<void> fill();
-
-  std::optional<ReadOnlyFile> file_;
-  VerifierKey key_;
-  std::string window_;
-  std::uint64_t read_ = 0;
-  std::uint64_t number_ = 0;
-  std::optional<std::uint64_t> last_size_;
-};
-
 }  // namespace claviger::audit

@@ -148,15 +148,6 @@ Result<void> write_leaves(DiskFile& leaves, DiskFile& text, const LogPlace& from
   return leaves.sync();
 }
 
-// A pruning that was told of and not carried out. What goes has to be what was checkpointed.
-Result<std::optional<PendingPrune>> find_pending(Disk& disk, const Replay& replay, const Kept& kept,
-                                                 std::uint64_t pruned, const LogKeys& keys) {
-  const auto& event = replay.pruned();
-  if (!event || event->tree.size() <= pruned) return std::optional<PendingPrune>();
-  CLV_TRY_VOID(check_boundary(disk, kept.closed, event->tree, keys));
-  return std::optional(PendingPrune{event->tree, replay.pruned_size()});
-}
-
 // Brings the segment that is written in order, once it is known what it should hold: `end`. Of what lies behind `saved`
 // nobody knows whether it is on disk; the leaves behind `leaves` have to be made.
 Result<void> mend(SegmentFiles& segment, const LogPlace& saved, const LogPlace& leaves, const LogPlace& end,
@@ -210,7 +201,8 @@ Result<SegmentFiles> open_segment(Disk& disk, std::uint64_t first_event) {
 }
 
 Result<void> unmake_segment(Disk& disk, std::uint64_t first_event) {
-  return disk.remove(segment_name(first_event));
+  const std::string name = segment_name(first_event);
+  return disk.remove({&name, 1});
 }
 
 Result<SegmentFiles> make_segment(Disk& disk, std::uint64_t first_event) {
@@ -261,12 +253,12 @@ Result<void> check_boundary(Disk& disk, const std::vector<ClosedSegment>& closed
 }
 
 Result<void> remove_segments_before(Disk& disk, std::uint64_t end) {
-  // In the order of their names, which is that of their numbers.
-  for (const Disk::Entry& entry : CLV_TRY(disk.list())) {
+  std::vector<std::string> names;
+  for (Disk::Entry& entry : CLV_TRY(disk.list())) {
     const auto first = segment_of(entry.name);
-    if (first && *first < end) CLV_TRY_VOID(disk.remove(entry.name));
+    if (first && *first < end) names.push_back(std::move(entry.name));
   }
-  return ok();
+  return names.empty() ? ok() : disk.remove(names);
 }
 
 Result<LogFiles> open_log_files(Disk& disk, const LogKeys& keys) {
@@ -286,10 +278,9 @@ Result<LogFiles> open_log_files(Disk& disk, const LogKeys& keys) {
   const std::uint64_t leaves = saved.segment == kept.segments.back() ? saved.tree.size() - saved.segment : 0;
   const bool has_leaves = CLV_TRY(files.segment.leaves->size()) >= leaves * sizeof(crypto::Sha256Digest);
   const SavedState& from = has_leaves ? saved : begin;
-  Replay replay(disk, kept.segments, from, last);
+  Replay replay(disk, keys, kept.segments, from, last);
   CLV_TRY_VOID(replay.run());
   const SavedState& end = replay.at();
-  files.pending = CLV_TRY(find_pending(disk, replay, kept, files.pruned.size(), keys));
 
   // It is the log that the checkpoint vouches for. From here on things are mended.
   CLV_TRY_VOID(keep_log_keys(disk, keys));

@@ -34,12 +34,6 @@ struct ClosedSegment {
   std::uint64_t bytes = 0;  // of its text, hashes and checkpoints
 };
 
-// A pruning that the log tells of already, and that has to be carried out.
-struct PendingPrune {
-  crypto::MerkleTree tree;       // of what goes
-  std::uint64_t needs_size = 0;  // not before a checkpoint of so many events
-};
-
 // The files of the segment that is written.
 struct SegmentFiles {
   std::uint64_t first_event = 0;
@@ -67,7 +61,6 @@ struct LogFiles {
   SegmentFiles segment;
   std::vector<ClosedSegment> closed;  // before it, in order
   crypto::MerkleTree pruned;  // of what is not kept any more
-  std::optional<PendingPrune> pending;
   crypto::MerkleTree tree;  // of all events
   std::uint64_t checkpointed = 0;  // events under the last checkpoint
   std::uint64_t outbox = 0;  // the highest entry
@@ -99,7 +92,7 @@ Result<LastCheckpoint> read_last_checkpoint(const Disk& disk, DiskFile& file,
 // Whether `tree`, which ends where a segment begins, is what the checkpoint there says. kInvalid when it is not.
 Result<void> check_boundary(Disk& disk, const std::vector<ClosedSegment>& closed,
                             const crypto::MerkleTree& tree, const LogKeys& keys);
-// Removes the files of the segments that begin before the event `end`, oldest first.
+// Removes the files of the segments that begin before the event `end`.
 Result<void> remove_segments_before(Disk& disk, std::uint64_t end);
 
 }  // namespace claviger::audit

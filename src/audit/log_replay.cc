@@ -50,6 +50,7 @@ Result<void> Replay::read_segment(bool is_last) {
     if (is_torn || line->kind == LineScanner::Line::Kind::kTooLong || !is_line(line->text))
       return altered_log(disk_, fmt::format("event {} ({}, byte {}) is none", at_.tree.size(),
                                             segment_name(at_.segment), at_.bytes));
+    CLV_TRY_VOID(check_handover(line->text));
     take(*line);
     CLV_TRY_VOID(compare());
   }
@@ -60,10 +61,18 @@ void Replay::take(const LineScanner::Line& line) {
   at_.tree.append(crypto::merkle_leaf(line.text));
   at_.bytes = line.offset + line.text.size() + 1;
   at_.outbox = std::max(at_.outbox, find_outbox(line.text));
-  if (auto pruned = find_pruned_event(line.text)) {
-    pruned_ = std::move(pruned);
-    pruned_size_ = at_.tree.size();
-  }
+}
+
+// Before the line is taken. The next key is kept before the log announces it: whatever else names one was put there by somebody
+// who may write the file and has no key, to have his own vouched for.
+Result<void> Replay::check_handover(std::string_view line) const {
+  if (at_.tree.size() < last_.size) return ok();
+  const auto rotated = find_key_rotated(line);
+  if (!rotated || keys_.is_announced_here(*rotated)) return ok();
+  return altered_log(
+      disk_, fmt::format("event {} ({}, byte {}), which no checkpoint vouches for, hands over to a key that "
+                         "this gateway did not make",
+                         at_.tree.size(), segment_name(at_.segment), at_.bytes));
 }
 
 Result<void> Replay::compare() const {

@@ -204,9 +204,11 @@ TEST_F(LogTest, WaitsForADiskThatIsFullAndGoesOnByItself) {
   EXPECT_EQ(state.queued, 100U);
   EXPECT_EQ(state.size, 0U);
   EXPECT_GT(state.lag, 0ms);
+  EXPECT_TRUE(state.is_stalled);
   EXPECT_TRUE(lines.empty() || lines.back().ends_with('\n'));
   EXPECT_TRUE(eventually([&] { return lane.synced() == 100 && lane.has_room() && !log->state().failing; }));
   EXPECT_EQ(log->state().lag, 0ms);
+  EXPECT_FALSE(log->state().is_stalled);
   log.reset();
   expect_verifies(100);
 }

@@ -64,7 +64,7 @@ Result<bool> LogWriter::turn(std::span<LaneQueue* const> lanes, Time now) {
   CLV_TRY_VOID(keep_house(now));
   CLV_TRY_VOID(rotate_key(now));
   is_failing_ = false;
-  return was_busy || retention_.is_busy();
+  return was_busy || is_keeping_house();
 }
 
 Result<void> LogWriter::finish(std::span<LaneQueue* const> lanes, Time now) {
@@ -183,7 +183,7 @@ bool LogWriter::is_sync_due(Time now) const noexcept {
 }
 
 bool LogWriter::is_checkpoint_due(Time now) const noexcept {
-  if (state_due_ && !files_.pending) return true;
+  if (state_due_) return true;
   return has_uncheckpointed_ && (now - uncheckpointed_at_ >= options_.checkpoint_interval ||
                                  files_.tree.size() - files_.checkpointed >= options_.checkpoint_events);
 }
@@ -234,9 +234,8 @@ Result<void> LogWriter::write_checkpoint() {
   return ok();
 }
 
-// Not while a pruning is told of and not carried out: at the next start the text behind the state says that there is one.
 Result<void> LogWriter::write_state() {
-  if (!state_due_ || files_.pending) return ok();
+  if (!state_due_) return ok();
   const SavedState state{.tree = files_.tree,
                          .segment = files_.segment.first_event,
                          .bytes = files_.segment.text_bytes,
@@ -263,7 +262,7 @@ void LogWriter::look_at_space(Time now) {
 
 // What fails in here and stops nothing is tried again a while later; what is returned is that the log cannot be written.
 Result<void> LogWriter::keep_house(Time now) {
-  const bool is_urgent = upkeep_failure_.empty() && (is_segment_full() || retention_.is_busy());
+  const bool is_urgent = (upkeep_failure_.empty() && is_segment_full()) || is_keeping_house();
   if (now < keep_house_at_ && !is_urgent) return ok();
   keep_house_at_ = now + kKeepHouseEvery;
   upkeep_failure_.clear();
@@ -319,35 +318,39 @@ Result<void> LogWriter::undo_rotation(Time now) {
 
 // --- retention
 
+// What is told of and not carried out is forgotten in a crash, and decided again: the text that tells of it could be anybody's.
 Result<void> LogWriter::prune(Time now) {
-  if (!files_.pending) {
+  if (!pending_) {
     const auto decision = retention_.turn(files_, keys_, now);
     if (!decision.has_value()) {
       upkeep_failure_ = decision.error().what();
       return ok();
     }
     if (!*decision) return ok();
-    tell((*decision)->event, now);
-    files_.pending = PendingPrune{(*decision)->tree, files_.tree.size()};
+    tell((*decision)->event, now, files_.outbox);
+    pending_ = PendingPrune{(*decision)->tree, files_.tree.size()};
   }
-  if (files_.checkpointed < files_.pending->needs_size) CLV_TRY_VOID(checkpoint());
+  if (files_.checkpointed < pending_->needs_size) CLV_TRY_VOID(checkpoint());
   (void)went_well(carry_out());
   return ok();
 }
 
-// It is in the log, and checkpointed.
+// It is in the log, and checkpointed. A segment in each turn: to remove large files takes a while, and calls wait for the writer.
+// What is not reached before the end, the next opening removes.
 Result<void> LogWriter::carry_out() {
-  const crypto::MerkleTree& gone = files_.pending->tree;
+  const crypto::MerkleTree& gone = pending_->tree;
   if (files_.pruned.size() != gone.size()) {
     CLV_TRY_VOID(disk_.replace(kPruned, sign_pruned(gone, keys_.current(), *signer_)));
     files_.pruned = gone;
   }
-  CLV_TRY_VOID(remove_segments_before(disk_, gone.size()));
-  std::erase_if(files_.closed,
-                [&](const ClosedSegment& segment) { return segment.first_event < gone.size(); });
-  files_.pending.reset();
-  state_due_ = true;
+  auto& closed = files_.closed;
+  CLV_TRY_VOID(
+      remove_segments_before(disk_, closed.size() > 1 ? closed[1].first_event : files_.segment.first_event));
+  closed.erase(closed.begin());
   publish();
+  if (!closed.empty() && closed.front().first_event < gone.size()) return ok();
+  pending_.reset();
+  state_due_ = true;
   return ok();
 }
 

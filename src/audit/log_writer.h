@@ -92,7 +92,7 @@ class LogWriter {
   Result<void> undo_rotation(Time now);
   Result<void> prune(Time now);
   Result<void> carry_out();
-  void tell(std::string_view event, Time now);
+  void tell(std::string_view event, Time now, std::uint64_t outbox = 0);
   Result<void> rotate_key(Time now);
   bool went_well(const Result<void>& done);
   void publish() noexcept;
@@ -123,8 +123,18 @@ class LogWriter {
   std::size_t back_ = 0;  // of them, those that had not waited for the sync before
   bool is_gathering_ = false;
 
+  // A pruning that was told of, and has to be carried out.
+  struct PendingPrune {
+    crypto::MerkleTree tree;  // of what goes
+    std::uint64_t needs_size = 0;  // not before a checkpoint of so many events
+  };
+  bool is_keeping_house() const noexcept {
+    return upkeep_failure_.empty() && (retention_.is_busy() || pending_);
+  }
+
   LaneQueue own_;  // events of the log about itself
   Retention retention_;
+  std::optional<PendingPrune> pending_;
   std::optional<KeyRotation> key_rotation_;
   std::optional<WallTime> segment_began_;  // the time of its first event
   Time segment_seen_{};  // since when it is known here

@@ -110,7 +110,9 @@ std::optional<PrunedEvent> find_pruned_event(std::string_view line) {
   const auto segments = take_strings(line);
   if (!segments || segments->empty() || !take(line, R"(,"roots":[)")) return std::nullopt;
   const auto roots = take_strings(line);
-  if (!roots || !take(line, R"(,"reason":)") || !take_string(line) || line != "}") return std::nullopt;
+  if (!roots || !take(line, R"(,"reason":)") || !take_string(line)) return std::nullopt;
+  if (take(line, R"(,"outbox":)") && !take_digits(line)) return std::nullopt;
+  if (line != "}") return std::nullopt;
   const auto tree = tree_of(*end, *roots);
   return tree ? std::optional(PrunedEvent{*first, *tree}) : std::nullopt;
 }

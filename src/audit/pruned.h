@@ -22,7 +22,8 @@ std::string sign_pruned(const crypto::MerkleTree& tree, const VerifierKey& key, 
 // kInvalid when it is not that of this log, or not signed with this key.
 Result<crypto::MerkleTree> open_pruned(std::string_view note, const VerifierKey& key);
 
-// The event "audit.pruned", which is in the log, under a checkpoint, before anything is removed.
+// The event "audit.pruned", which is in the log, under a checkpoint, before anything is removed. It ends in the highest number
+// of an outbox entry in the log so far (audit/line.h), since the events that have it may be among what goes.
 enum class PruneReason : std::uint8_t { kAge, kSize };
 struct PrunedEvent {
   std::uint64_t first = 0;  // the first event that was kept until then

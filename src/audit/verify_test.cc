@@ -456,6 +456,23 @@ TEST_F(VerifyMadeLog, RefusesKeysThatTheOldOneDidNotHandOverTo) {
   EXPECT_NE(verdict_of(old), "");
 }
 
+// A crash came before they were carried out, and they were decided again.
+TEST_F(VerifyMadeLog, PassesOverPruningsThatNothingCameOf) {
+  testing::MadeLog log = made_;
+  const auto tell = [&](std::uint64_t end, std::vector<std::uint64_t> segments) {
+    log.add(pruned_event(WallTime{}, 0, segments, log.tree_of(end), PruneReason::kAge));
+    log.checkpoint();
+  };
+  tell(10, {0});
+  EXPECT_EQ(verdict_of(log), "");
+  tell(18, {0, 10});
+  log.prune(18);
+  EXPECT_EQ(verdict_of(log), "");
+  log.prune(18);
+  tell(log.lines.size(), {0, 10, 18});
+  EXPECT_EQ(verdict_of(log), "");
+}
+
 TEST_F(VerifyMadeLog, RefusesPruningThatIsNotToldOfUnderACheckpoint) {
   testing::MadeLog silent = made_;
   silent.pruned = sign_pruned(silent.tree_of(18), silent.key(), second_);

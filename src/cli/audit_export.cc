@@ -2,7 +2,8 @@
 #include <fmt/format.h>
 
 #include "audit/evidence_pack.h"
-#include "base/parse.h"
+#include "audit/filter.h"
+#include "base/clock.h"
 #include "cli/catalog.h"
 #include "cli/log_directory.h"
 #include "cli/output.h"
@@ -31,15 +32,17 @@ class AuditExport final : public Command {
   }
   void declare(Flags& flags) override {
     log_.declare(flags);
-    flags.required("--from", "TIME", from_, "Events from this time on: 2027-01-01T00:00:00Z, or a day");
-    flags.required("--to", "TIME", to_, "Up to and without this time");
+    flags.required("--from", "TIME", from_,
+                   "From then on: 2027-01-01T00:00:00Z, 2027-01-01, or how long ago, such as 2h");
+    flags.required("--to", "TIME", to_, "Up to then and not beyond: the same, or 0s for now");
     flags.required("-o,--output", "PATH", out_,
                    "What to make: a directory, or an archive when it ends in .tar; not there yet");
   }
 
   Result<void> run() override {
-    const WallTime from = CLV_TRY(time_in("--from", from_));
-    const WallTime to = CLV_TRY(time_in("--to", to_));
+    const WallTime now = SystemClock().wall();
+    const WallTime from = CLV_TRY(time_in("--from", from_, now));
+    const WallTime to = CLV_TRY(time_in("--to", to_, now));
     if (from >= to) return usage_error("--from is not before --to");
     audit::ExportOptions options{
         .directory = CLV_TRY(log_.path()), .from = from, .to = to, .out = out_, .progress = nullptr};
@@ -53,11 +56,9 @@ class AuditExport final : public Command {
   }
 
  private:
-  static Result<WallTime> time_in(std::string_view flag, const std::string& text) {
-    constexpr std::size_t kDay = sizeof("2027-01-01") - 1;
-    const auto time = base::parse_rfc3339(text.size() == kDay ? text + "T00:00:00Z" : text);
-    if (!time.has_value())
-      return usage_error(fmt::format("{} takes a time like 2027-01-01T00:00:00Z, or 2027-01-01", flag));
+  static Result<WallTime> time_in(std::string_view flag, const std::string& text, WallTime now) {
+    const auto time = audit::parse_when(text, now);
+    if (!time.has_value()) return usage_error(fmt::format("{}: {}", flag, time.error().what()));
     return *time;
   }
 

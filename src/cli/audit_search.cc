@@ -59,7 +59,7 @@ class AuditSearch final : public Command {
  private:
   Result<void> search(EventSource& source, EventQuery query, std::uint64_t left) const {
     std::optional<ProgressLine> progress;
-    std::uint64_t unreadable = 0, all = 0;
+    std::uint64_t unreadable = 0, all = 0, found = 0;
     for (;;) {
       query.most = static_cast<std::size_t>(std::min<std::uint64_t>(left, kMostAtOnce));
       const audit::SearchPage page = CLV_TRY(source.search(query, false));
@@ -68,6 +68,7 @@ class AuditSearch final : public Command {
         CLV_TRY_VOID(print(show_events(page.lines, format_)));
       }
       unreadable += page.unreadable;
+      found += page.events;
       left -= std::min(left, page.events);
       if (page.remaining == 0 || left == 0) {
         progress.reset();
@@ -79,6 +80,7 @@ class AuditSearch final : public Command {
       if (!progress) progress.emplace();
       if (const auto report = progress->report()) report(all - page.remaining, all);
     }
+    if (found == 0) remark("no event is like that");
     if (unreadable > 0)
       remark(fmt::format(
           "{} lines could not be read as events: `claviger audit verify` says whether the log was altered",

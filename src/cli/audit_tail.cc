@@ -63,7 +63,7 @@ class AuditTail final : public Command {
   Result<void> run() override {
     if (format_ != "text" && format_ != "json") return usage_error("-o takes text or json");
     const auto count = base::parse_decimal(count_, kMostEvents);
-    if (!count.has_value() || *count == 0) return usage_error("-n takes a number from 1 to 1000");
+    if (!count.has_value() || *count == 0) return usage_error("--last takes a number from 1 to 1000");
     EventQuery query{.terms = CLV_TRY(filter_.read(SystemClock().wall()))};
     const auto source = CLV_TRY(EventSource::open(log_));
     const audit::LogPlace end = CLV_TRY(source->end());

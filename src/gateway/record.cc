@@ -10,6 +10,14 @@ namespace {
 // Whoever is not known may send what he likes, and is not to say how much of the log it takes.
 constexpr std::size_t kMostOfStrangers = 256;
 constexpr std::size_t kMostOfMethod = 64;
+// Nor is who is known, where no grant's rate says how often.
+constexpr std::size_t kMostOfRefused = 1024;
+
+// Of path and query.
+std::size_t most_shown(const Call& call) noexcept {
+  if (call.principal == nullptr) return kMostOfStrangers;
+  return call.decision == Decision::kAllowed ? std::string_view::npos : kMostOfRefused;
+}
 
 // How the call stands. The texts are good until the worker describes another.
 telemetry::AccessRecord describe(Worker& worker, const Call& call) noexcept {
@@ -26,7 +34,7 @@ telemetry::AccessRecord describe(Worker& worker, const Call& call) noexcept {
   if (call.upstream != nullptr) record.upstream = call.upstream->resource->name;
   if (call.head != nullptr) record.method = call.head->method_text.substr(0, kMostOfMethod);
   const ShownTarget::Views shown = worker.shown.of(call);
-  const std::size_t most = call.principal != nullptr ? std::string_view::npos : kMostOfStrangers;
+  const std::size_t most = most_shown(call);
   record.path = shown.path.substr(0, most);
   record.query = shown.query.substr(0, most);
   record.decision = decision_name(call.decision);
@@ -49,9 +57,13 @@ telemetry::AccessRecord describe(Worker& worker, const Call& call) noexcept {
   return record;
 }
 
-// Of who is known, always: room for what is under way there always is (audit::Lane). Of others, as long as they are few.
+// A call that is let through, or that has an event of its beginning, always: room for what is under way there always is (audit::Lane).
+// Refusals, as long as they are few: of who is known by a count of his own, so that nobody's hide behind another's.
 bool has_event_of_its_own(Worker& worker, const Call& call) noexcept {
-  return call.principal != nullptr || (worker.lane->has_room() && worker.refusals.take(worker.loop.now()));
+  if (call.principal == nullptr) return worker.lane->has_room() && worker.refusals.take(worker.loop.now());
+  if (call.decision == Decision::kAllowed || call.started != 0) return true;
+  const std::uint64_t key = worker.shared.limit_keys.of(0, call.principal->name);
+  return worker.shared.refusal_cells.take(key, kPrincipalRefusals, worker.loop.now()).allowed;
 }
 
 void write_event(Worker& worker, const Call& call, const telemetry::AccessRecord& record) noexcept {
@@ -63,7 +75,9 @@ void write_event(Worker& worker, const Call& call, const telemetry::AccessRecord
 }
 
 void count_refusal(Worker& worker, const telemetry::AccessRecord& record) noexcept {
-  worker.refusals.count(record.code, record.address, worker.loop.now(), record.time);
+  const Monotonic now = worker.loop.now();
+  if (record.principal.empty()) worker.refusals.count(record.code, record.address, now, record.time);
+  else worker.principal_refusals.count(record.code, record.principal, now, record.time);
   worker.metrics.add(telemetry::Counter::kAuditRefusalsCounted);
 }
 

@@ -7,7 +7,7 @@
 namespace claviger::gateway {
 
 // Writes the call's event into the audit lane, and its line into the access log. The last thing that happens to every
-// call, whatever came of it. A call of nobody whom we know may be counted instead of having an event (gateway/refusals.h).
+// call, whatever came of it. One that is refused may be counted instead of having an event (gateway/refusals.h).
 void record_call(Worker& worker, const Call& call) noexcept;
 
 // Writes into the audit lane that the call begins: what is known of it when it has been decided. Requires: there is a lane.

@@ -84,5 +84,32 @@ TEST(Refusals, StayALineHoweverLongTheAddressesAndManyTheCodes) {
   EXPECT_THAT(text, HasSubstr(R"("p":11})"));  // the last that fits takes the rest
 }
 
+TEST(Refusals, OfPrincipalsTheEventSaysWhoTheyAre) {
+  Refusals refusals("calls.refused", Refusals::Of::kPrincipals);
+  refusals.count("denied", "alice", kStart, kNewYear);
+  refusals.count("limited", "bob", kStart + 1s, kNewYear + 1s);
+  refusals.count("denied", "alice", kStart + 2s, kNewYear + 2s);
+  EXPECT_EQ(
+      refusals.take_event(kNewYear + 60s).text(),
+      R"({"v":1,"time":"2026-01-01T00:01:00.000Z","type":"calls.refused","count":3,"codes":{"denied":2,"limited":1},)"
+      R"("principals":[{"principal":"alice","count":2},{"principal":"bob","count":1}],)"
+      R"("first":"2026-01-01T00:00:00.000Z","last":"2026-01-01T00:00:02.000Z"})");
+}
+
+TEST(Refusals, AsManyPrincipalsAsAreNamedHaveRoomWhateverTheirNamesAndTheOthersAreSummedUp) {
+  static constexpr std::string_view kCodes = "abcdefghijklmnopqrstuvwxyz";
+  Refusals refusals("calls.refused", Refusals::Of::kPrincipals);
+  for (std::size_t i = 0; i < 1000; ++i)
+    refusals.count(kCodes.substr(i % 11), std::to_string(1000 + i) + std::string(500, 'n'), kStart, kNewYear);
+  const std::string text = refusals.take_event(kNewYear).text();
+  EXPECT_TRUE(audit::is_line(text));
+  EXPECT_LE(text.size(), audit::Lane::kMaxEvent);
+  EXPECT_THAT(text, HasSubstr(R"({"principal":"1063nnnn)"));
+  EXPECT_THAT(text, Not(HasSubstr(R"({"principal":"1064)")));
+  EXPECT_THAT(text, HasSubstr(R"("others":936,"first":)"));
+  EXPECT_THAT(text, Not(HasSubstr("_cut")));
+  EXPECT_EQ(refusals.counted(), 0U);
+}
+
 }  // namespace
 }  // namespace claviger::gateway

@@ -145,6 +145,64 @@ TEST_F(ServeCallTest, StrangersCannotFillTheLogHoweverManyRequestsTheySend) {
               ::testing::HasSubstr(R"("codes":{"unauthenticated":5},"addresses":[{"address":")"));
 }
 
+TEST_F(ServeCallTest, AKeyIsNoLeaveToFillTheLogWithRefusals) {
+  script.connections.assign(2, script.connections[0]);
+  for (std::uint32_t i = 0; i < kPrincipalRefusals.calls + 5; ++i) {
+    Caller refused(stand);
+    refused.get(i % 2 == 0 ? "/api/v2/x" : "/nowhere");
+    ASSERT_TRUE(refused.hears(i % 2 == 0 ? "403" : "404"));
+  }
+  const std::size_t told = stand.lane().events.size();
+  EXPECT_GE(told, kPrincipalRefusals.calls);
+  EXPECT_LT(told, kPrincipalRefusals.calls + 5);  // a second or more may have passed
+  const std::uint64_t counted = kPrincipalRefusals.calls + 5 - told;
+  EXPECT_EQ(count(Counter::kAuditRefusalsCounted), counted);
+
+  caller->get("/api/v1/x");  // what is let through has an event each
+  ASSERT_TRUE(caller->hears("ok"));
+  ASSERT_EQ(stand.lane().events.size(), told + 1);
+  EXPECT_THAT(stand.lane().events.back(), ::testing::HasSubstr(R"("decision":"allowed")"));
+  report_all_refusals(stand.worker());
+  ASSERT_EQ(stand.lane().events.size(), told + 2);
+  EXPECT_THAT(stand.lane().events.back(),
+              ::testing::HasSubstr(R"("principals":[{"principal":"alice","count":)" +
+                                   std::to_string(counted) + "}]"));
+  report_all_refusals(stand.worker());
+  EXPECT_EQ(stand.lane().events.size(), told + 2);
+}
+
+TEST_F(ServeCallTest, ThatOnePrincipalIsRefusedTooOftenHidesNobodyElsesRefusals) {
+  const std::uint64_t alice = stand.shared().limit_keys.of(0, "alice");
+  const std::uint64_t bob = stand.shared().limit_keys.of(0, "bob");
+  while (stand.shared().refusal_cells.take(bob, kPrincipalRefusals, stand.loop().now()).allowed) {
+  }
+  caller->get("/api/v2/x");
+  ASSERT_TRUE(caller->hears("403"));
+  EXPECT_EQ(stand.lane().events.size(), 1U);
+  // Whichever worker they came to.
+  while (stand.shared().refusal_cells.take(alice, kPrincipalRefusals, stand.loop().now()).allowed) {
+  }
+  Caller other(stand);
+  other.get("/api/v2/x");
+  ASSERT_TRUE(other.hears("403"));
+  EXPECT_EQ(stand.lane().events.size(), 1U);
+  EXPECT_EQ(count(Counter::kAuditRefusalsCounted), 1U);
+}
+
+TEST_F(ServeCallTest, OfARefusedCallAsMuchIsShownAsIsSaid) {
+  const std::string path = "/api/v2/" + std::string(4000, 'x'), query = "?" + std::string(60, 'q') + "=";
+  std::string queries = query;
+  for (int i = 0; i < 40; ++i) queries += "&" + query.substr(1);
+  caller->get(path + queries);
+  ASSERT_TRUE(caller->hears("403"));
+  ASSERT_EQ(stand.lane().events.size(), 1U);
+  EXPECT_LT(stand.lane().events[0].size(), 4096U);
+  EXPECT_THAT(stand.lane().events[0], ::testing::HasSubstr("\"" + path.substr(0, 1024) + "\""));
+  caller->get("/api/v1/" + std::string(4000, 'x'));
+  ASSERT_TRUE(caller->hears("ok"));
+  EXPECT_GT(stand.lane().events[1].size(), 4000U);
+}
+
 TEST_F(ServeCallTest, ACallUnderWayIsRecordedThoughTheLaneIsFull) {
   script.connections = {{{"\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nok"}, {"go", "ay"}}};
   caller->get("/api/v1/x");

@@ -31,14 +31,24 @@ void use(Worker& worker, Settings settings) noexcept {
   judge_some(worker);
 }
 
+namespace {
+
+void report(Worker& worker, Refusals& refusals) noexcept {
+  if (refusals.counted() > 0) worker.lane->append(refusals.take_event(worker.loop.clock().wall()).text());
+}
+
+}  // namespace
+
 void report_refusals(Worker& worker) noexcept {
-  if (worker.lane != nullptr && worker.refusals.is_due(worker.loop.now()) && worker.lane->has_room())
-    report_all_refusals(worker);
+  if (worker.lane == nullptr) return;
+  for (Refusals* const each : {&worker.refusals, &worker.principal_refusals})
+    if (each->is_due(worker.loop.now()) && worker.lane->has_room()) report(worker, *each);
 }
 
 void report_all_refusals(Worker& worker) noexcept {
-  if (worker.lane == nullptr || worker.refusals.counted() == 0) return;
-  worker.lane->append(worker.refusals.take_event(worker.loop.clock().wall()).text());
+  if (worker.lane == nullptr) return;
+  report(worker, worker.refusals);
+  report(worker, worker.principal_refusals);
 }
 
 void end_expired(Worker& worker) noexcept {

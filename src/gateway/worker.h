@@ -40,6 +40,7 @@ struct Settings {
 struct Shared {
   policy::LimitCells& cells;  // of grants
   policy::LimitCells& address_cells;  // of addresses: strangers must not crowd out grants
+  policy::LimitCells& refusal_cells;  // of principals' refused calls that have an event each
   const policy::LimitKeys& limit_keys;
   http::HeadLimits answer_head;  // of upstreams
   std::chrono::milliseconds lane_timeout{
@@ -71,6 +72,7 @@ struct Worker {
   Settings settings;
   ShownTarget shown{};
   Refusals refusals{"calls.refused"};  // of callers whom nobody knows
+  Refusals principal_refusals{"calls.refused", Refusals::Of::kPrincipals};
   DiskQueue* disk_queue = nullptr;  // where calls wait until their beginning is on disk; null: they do not
 };
 

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/audit_trail.h"
 
+#include <array>
 #include <utility>
 
 #include "base/parse.h"
 #include "crypto/hash.h"
+#include "crypto/random.h"
 #include "server/data_dir.h"
 
 namespace claviger::server {
 namespace {
 
-// Tells the logs of two gateways apart; of the first key, so it needs no place of its own.
-std::string origin_of(const crypto::Ed25519PublicKey& key) {
+// Of a log that is new: tells the logs of two gateways apart, and those that one key begins, one after the other or in two
+// places. Its key.pub keeps it.
+std::string new_origin(const crypto::Ed25519PublicKey& key) {
   const crypto::Sha256Digest digest = crypto::Sha256().digest(key);
-  return "claviger/" + base::format_hex(std::span(digest).first(6));
+  std::array<std::byte, 6> own;
+  crypto::random_bytes(own);
+  return "claviger/" + base::format_hex(std::span(digest).first(6)) + "-" + base::format_hex(own);
 }
 
 }  // namespace
@@ -26,7 +31,7 @@ Result<std::unique_ptr<audit::Log>> open_audit_log(const Config& config, audit::
   CLV_TRY_VOID(make_directory(config.data_dir));
   audit::LogOptions options;
   options.directory = audit_directory(config);
-  options.origin = origin_of(signer.public_key());
+  options.origin = new_origin(signer.public_key());
   options.durability = config.audit.durability;
   options.window = config.audit.window;
   options.lane_bytes = config.audit.lane_bytes;

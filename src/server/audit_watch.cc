@@ -16,7 +16,9 @@ void AuditWatch::look_at_failure(const audit::LogState& state) {
   if (state.failing) {
     failing_since_ = clock_.monotonic();
     log_.error("audit_log_failing", {{"reason", state.failure},
-                                     {"detail", "calls wait, then get 503; it is tried again by itself"}});
+                                     {"detail",
+                                      "calls get 503 (in group mode after audit.lane_timeout); it is "
+                                      "tried again by itself"}});
     return record_(audit::Event(clock_.wall(), "audit.failing").add("reason", state.failure));
   }
   const auto lasted =
@@ -41,7 +43,9 @@ void AuditWatch::look_at_space(const audit::LogState& state) {
   if (was_low_) {
     log_.error("audit_log_low_on_space",
                {{"free_bytes", state.free_bytes},
-                {"detail", "calls wait, then get 503; management goes on, out of the reserve"}});
+                {"detail",
+                 "calls get 503 (in group mode after audit.lane_timeout); management goes on, out of the "
+                 "reserve"}});
   } else {
     log_.info("audit_log_has_space", {{"free_bytes", state.free_bytes}});
   }

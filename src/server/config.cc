@@ -2,13 +2,13 @@
 #include "server/config.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
 
 #include "base/file.h"
 #include "base/file_trust.h"
 #include "base/parse.h"
+#include "server/file_name.h"
 #include "server/resource_files.h"
 #include "server/sink_config.h"
 #include "server/yaml.h"
@@ -53,14 +53,9 @@ bool is_off(const Document& node) {
   return node.type == Document::Type::kScalar && (node.scalar == "off" || node.scalar == "false");
 }
 
-// The name of a file that can be read, so that what is missing is found with its line, before anything starts.
-Result<std::string> read_file_name(ObjectReader& reader, std::string_view key, std::string_view what) {
+Result<std::string> required_file_name(ObjectReader& reader, std::string_view key, std::string_view what) {
   const Document* node = CLV_TRY(reader.required(key));
-  std::string name = CLV_TRY(base::read_string(*node, key));
-  if (::access(name.c_str(), R_OK) != 0)
-    return base::invalid_at(node->place,
-                            std::string(what) + "." + std::string(key) + ": " + name + " cannot be read");
-  return name;
+  return read_file_name(*node, std::string(what) + "." + std::string(key));
 }
 
 Result<bool> parse_client_certificate(std::string_view text) {
@@ -70,7 +65,7 @@ Result<bool> parse_client_certificate(std::string_view text) {
 
 // Whoever may write the file says who gets in.
 Result<std::string> read_client_ca(ObjectReader& reader, std::string_view what) {
-  std::string name = CLV_TRY(read_file_name(reader, "client_ca", what));
+  std::string name = CLV_TRY(required_file_name(reader, "client_ca", what));
   const base::Descriptor file(name, O_RDONLY | O_NONBLOCK);
   const auto trusted = file.is_open() ? base::check_not_writable_by_others(file.number(), name) : ok();
   if (!trusted.has_value())
@@ -91,8 +86,8 @@ Result<ListenerTls> read_tls(const Document& node, std::string_view what, bool a
   // The generated certificate does for callers who have to show one of theirs.
   if (!has_client_ca || reader.find("cert") != nullptr || reader.find("key") != nullptr) {
     for (const char* key : {"cert", "key"}) CLV_TRY(reader.required(key));
-    tls.certificate = CLV_TRY(read_file_name(reader, "cert", what));
-    tls.key = CLV_TRY(read_file_name(reader, "key", what));
+    tls.certificate = CLV_TRY(required_file_name(reader, "cert", what));
+    tls.key = CLV_TRY(required_file_name(reader, "key", what));
   }
   if (has_client_ca) {
     tls.client_ca = CLV_TRY(read_client_ca(reader, what));
@@ -191,13 +186,6 @@ Result<audit::Durability> parse_durability(std::string_view text) {
   return Error(Code::kInvalid, Blame::kOperator, "must be group or strict");
 }
 
-Result<std::uint64_t> parse_lane_size(std::string_view text) {
-  const std::uint64_t size = CLV_TRY(base::parse_byte_size(text));
-  if (size < (64U << 10) || size > (1U << 30))
-    return Error(Code::kInvalid, Blame::kOperator, "must be from 64KiB to 1GiB");
-  return size;
-}
-
 bool is_off(std::string_view text) { return text == "off" || text == "false"; }
 
 // A size within limits.
@@ -269,7 +257,8 @@ Result<void> read_audit(const Document& node, Config& config) {
   CLV_TRY_VOID(read_with(reader, "durability", parse_durability, config.audit.durability));
   CLV_TRY_VOID(read_duration(reader, "window", config.audit.window));
   CLV_TRY_VOID(read_duration(reader, "lane_timeout", config.audit.lane_timeout));
-  CLV_TRY_VOID(read_with(reader, "lane", parse_lane_size, config.audit.lane_bytes));
+  CLV_TRY_VOID(read_with(reader, "lane", size_within(kMiB / 16, kMiB << 10, "from 64KiB to 1GiB"),
+                         config.audit.lane_bytes));
   config.audit.checkpoint_events =
       CLV_TRY(reader.number_or("checkpoint_events", config.audit.checkpoint_events, 1, 1 << 24));
   CLV_TRY_VOID(

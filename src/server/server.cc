@@ -58,6 +58,7 @@ Server::Server(net::Loop& control, ServerOptions options, SecretMemory& memory, 
       overload_({.memory = options_.config.memory}, [this] { return usage_.measure(); }),
       shared_{cells_,
               address_cells_,
+              refusal_cells_,
               limit_keys_,
               {net::kBufferSize, http::kMaxFields, net::kBufferSize},
               options_.config.audit.lane_timeout,
@@ -509,7 +510,7 @@ std::string Server::why_not_ready() const {
   const audit::LogState log = audit_log_->state();
   if (log.failing) return "the audit log cannot be written";
   if (log.is_low_on_space) return "the audit log's disk is nearly full";
-  if (log.lag > audit::LogOptions().stalled_after) return "the audit log's disk does not keep up";
+  if (log.is_stalled) return "the audit log's disk does not keep up";
   return {};
 }
 

@@ -109,6 +109,7 @@ class Server {
   vault::SecretSources sources_;
   policy::LimitCells cells_;
   policy::LimitCells address_cells_;
+  policy::LimitCells refusal_cells_{std::size_t{1} << 14};  // of principals
   policy::LimitKeys limit_keys_;
   Quotas quotas_;
   ProcessUsage usage_;

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/sink_config.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <string>
@@ -11,6 +9,7 @@
 #include "base/parse.h"
 #include "http/path.h"
 #include "net/endpoint.h"
+#include "server/file_name.h"
 #include "vault/source.h"
 
 namespace claviger::server {
@@ -35,13 +34,11 @@ Result<SinkType> read_type(ObjectReader& reader) {
   return wrong(*node, "type", "must be file, stdout, syslog or webhook");
 }
 
-// The name of a file that can be read; empty where it is not given.
-Result<std::string> read_file_name(ObjectReader& reader, std::string_view key) {
+// Empty where it is not given.
+Result<std::string> file_name_or_none(ObjectReader& reader, std::string_view key) {
   const Document* node = reader.find(key);
   if (node == nullptr) return std::string();
-  std::string name = CLV_TRY(base::read_string(*node, key));
-  if (::access(name.c_str(), R_OK) != 0) return wrong(*node, key, name + " cannot be read");
-  return name;
+  return read_file_name(*node, key);
 }
 
 Result<void> read_batch(ObjectReader& reader, SinkOptions& out) {
@@ -56,9 +53,9 @@ Result<void> read_batch(ObjectReader& reader, SinkOptions& out) {
 
 // Whom the peer has to be, and who we are to it.
 Result<void> read_trust(ObjectReader& reader, SinkOptions& out) {
-  out.ca = CLV_TRY(read_file_name(reader, "ca"));
-  out.certificate = CLV_TRY(read_file_name(reader, "cert"));
-  out.key = CLV_TRY(read_file_name(reader, "key"));
+  out.ca = CLV_TRY(file_name_or_none(reader, "ca"));
+  out.certificate = CLV_TRY(file_name_or_none(reader, "cert"));
+  out.key = CLV_TRY(file_name_or_none(reader, "key"));
   if (out.certificate.empty() != out.key.empty())
     return base::invalid_at(reader.place(),
                             "sink " + out.name + ": cert and key are given together or not at all");
@@ -75,7 +72,7 @@ Result<void> read_trust(ObjectReader& reader, SinkOptions& out) {
           "of loopback alone, such as 127.0.0.1");
 }
 
-// The host and port of a URL, as upstreams have it. `scheme` was said elsewhere where it does not stand in the text.
+// The host and port of a URL, as upstreams have it.
 Result<http::BaseUrl> parse_url(const Document& node, std::string_view key, const std::string& text) {
   auto url = http::parse_base_url(text);
   if (!url.has_value()) return wrong(node, key, url.error().what());

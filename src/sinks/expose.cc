@@ -28,7 +28,7 @@ constexpr Family kFamilies[] = {
     {"claviger_sink_lag_events", "gauge", "Events on disk that the sink does not have yet.",
      [](const SinkState& state) { return state.behind_events; }},
     {"claviger_sink_lag_seconds", "gauge",
-     "Age of the oldest event of what is being sent; 0 when there is nothing to send.",
+     "Age of the oldest event that the sink is not known to have; 0 when it has all.",
      [](const SinkState& state) { return state.behind_seconds; }},
     {"claviger_sink_failing", "gauge", "1 while the last attempt to send did not succeed.",
      [](const SinkState& state) { return std::uint64_t{state.failing}; }},

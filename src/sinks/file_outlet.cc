@@ -34,15 +34,26 @@ Result<void> FileOutlet::append(std::string_view records) {
   if (base::write_all(file_.number(), records)) return ok();
   const Error error = failed("appending to ");
   // Else what comes next would stand in the middle of a line.
-  if (::ftruncate(file_.number(), before.st_size) != 0) file_ = {};
+  if (::ftruncate(file_.number(), before.st_size) != 0) {
+    unsynced_ = error;
+    file_ = {};
+  }
   return error;
 }
 
+// Of a file that was let go of, too: what was delivered to it counts as delivered until this says otherwise.
 Result<void> FileOutlet::make_durable() {
-  if (!file_.is_open() || ::fdatasync(file_.number()) == 0) return ok();
-  const Error error = failed("syncing ");
-  file_ = {};
+  if (!unsynced_) (void)sync();
+  if (!unsynced_) return ok();
+  const Error error = *std::exchange(unsynced_, std::nullopt);
   return error;
+}
+
+Result<void> FileOutlet::sync() {
+  if (!file_.is_open() || ::fdatasync(file_.number()) == 0) return ok();
+  unsynced_ = failed("syncing ");
+  file_ = {};
+  return *unsynced_;
 }
 
 bool FileOutlet::is_where_it_was() const noexcept {
@@ -53,7 +64,7 @@ bool FileOutlet::is_where_it_was() const noexcept {
 
 Result<void> FileOutlet::open_if_needed() {
   if (file_.is_open() && !reopens_ && is_where_it_was()) return ok();
-  CLV_TRY_VOID(make_durable());  // its position may be saved when nobody has it open any more
+  CLV_TRY_VOID(sync());  // its position may be saved when nobody has it open any more
   CLV_TRY_VOID(open());
   reopens_ = false;
   return ok();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/file.h"
@@ -19,6 +20,7 @@ class FileOutlet final : public JsonOutlet {
   void reopen() noexcept override { reopens_ = true; }
 
  private:
+  Result<void> sync();
   Result<void> append(std::string_view records);
   Result<void> open_if_needed();
   Result<void> open();
@@ -29,6 +31,7 @@ class FileOutlet final : public JsonOutlet {
   const std::string path_;
   base::Descriptor file_;
   bool reopens_ = false;
+  std::optional<Error> unsynced_;  // why a file was let go of that may not have all on disk; until it is told
 };
 
 }  // namespace claviger::sinks

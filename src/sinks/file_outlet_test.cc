@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sinks/file_outlet.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <filesystem>
 
+#include "base/check.h"
 #include "sinks/testing/stand.h"
 
 namespace claviger::sinks {
@@ -16,6 +20,23 @@ namespace {
 namespace fs = std::filesystem;
 using audit::testing::read_file;
 using audit::testing::write_file;
+
+// Writes end at so many bytes, as on a full disk.
+class SmallFiles {
+ public:
+  explicit SmallFiles(rlim_t bytes) {
+    ::signal(SIGXFSZ, SIG_IGN);
+    CLV_CHECK(::getrlimit(RLIMIT_FSIZE, &before_) == 0);
+    const rlimit small{bytes, before_.rlim_max};
+    CLV_CHECK(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+  }
+  ~SmallFiles() { CLV_CHECK(::setrlimit(RLIMIT_FSIZE, &before_) == 0); }
+  SmallFiles(const SmallFiles&) = delete;
+  SmallFiles& operator=(const SmallFiles&) = delete;
+
+ private:
+  rlimit before_{};
+};
 
 class FileSink : public ::testing::Test {
  protected:
@@ -76,16 +97,49 @@ TEST_F(FileSink, WaitsForNoFifo) {
   EXPECT_FALSE(deliver(outlet_, "a\n").has_value());
 }
 
+// What `path` is open as in this process.
+int descriptor_of(const std::string& path) {
+  for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+    std::error_code none;
+    if (fs::read_symlink(entry.path(), none) == path) return std::stoi(entry.path().filename());
+  }
+  return -1;
+}
+
+TEST_F(FileSink, SaysOfAFileThatWasRotatedAwayAndDidNotGetToTheDiskThatItIsNotDurable) {
+  ASSERT_TRUE(deliver(outlet_, "a\n").has_value());
+  const int own = descriptor_of(fs::canonical(path_));
+  ASSERT_GE(own, 0);
+  std::array<int, 2> pipe{};
+  ASSERT_EQ(::pipe2(pipe.data(), O_CLOEXEC), 0);
+  const base::Descriptor reads(pipe[0]), writes(pipe[1]);
+  ASSERT_EQ(::dup2(writes.number(), own),
+            own);  // another file than that under the name, and one that cannot be synced
+  EXPECT_FALSE(deliver(outlet_, "b\n").has_value());
+  ASSERT_TRUE(deliver(outlet_, "b\n").has_value());
+  EXPECT_FALSE(outlet_.make_durable().has_value());
+  EXPECT_TRUE(outlet_.make_durable().has_value());  // it was said, and what follows is another matter
+}
+
+TEST_F(FileSink, SaysSoOfAFileThatItLetGoOfSinceALineWasTornInIt) {
+  const base::Descriptor memory(::memfd_create("any", MFD_ALLOW_SEALING | MFD_CLOEXEC));
+  fs::create_symlink("/proc/self/fd/" + std::to_string(memory.number()), path_);
+  ASSERT_TRUE(deliver(outlet_, "a\n").has_value());
+  ASSERT_EQ(::fcntl(memory.number(), F_ADD_SEALS, F_SEAL_SHRINK), 0);
+  {
+    const SmallFiles small(10);
+    EXPECT_FALSE(deliver(outlet_, "a batch that is longer than that\n").has_value());
+  }
+  EXPECT_FALSE(outlet_.make_durable().has_value());
+  EXPECT_TRUE(outlet_.make_durable().has_value());
+}
+
 TEST_F(FileSink, CutsOffWhatAFullDiskTookOfABatch) {
   ASSERT_TRUE(deliver(outlet_, "a\n").has_value());
-  rlimit before{};
-  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
-  ::signal(SIGXFSZ, SIG_IGN);
-  const rlimit small{10, before.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
-  const auto done = deliver(outlet_, "a batch that is longer than that\n");
-  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
-  EXPECT_FALSE(done.has_value());
+  {
+    const SmallFiles small(10);
+    EXPECT_FALSE(deliver(outlet_, "a batch that is longer than that\n").has_value());
+  }
   EXPECT_EQ(read_file(path_), "a\n");
   ASSERT_TRUE(deliver(outlet_, "b\n").has_value());
   EXPECT_EQ(read_file(path_), "a\nb\n");

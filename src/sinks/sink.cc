@@ -81,6 +81,7 @@ net::Task<void> Sink::send_next() {
   }
   at_end_ = finishing_ && batch->records.empty();
   if (batch->records.empty()) {
+    show_place(std::nullopt);
     if (failing_ && in_doubt_.empty()) succeeded();
     co_await Pause(around_.loop, kLook);
     co_return;
@@ -125,6 +126,7 @@ bool Sink::skip_gap() {
 }
 
 net::Task<void> Sink::deliver(Batch batch) {
+  const Position begin = tail_.position();
   for (;;) {
     const auto done = co_await outlet_->deliver(batch.records);
     if (done.has_value()) {
@@ -133,20 +135,18 @@ net::Task<void> Sink::deliver(Batch batch) {
     }
     const auto pause = failed(done.error());
     save_if_due();
-    const bool has_doubts = !in_doubt_.empty();
-    if (has_doubts) {
-      go_back();
-      batch = {};  // to be read once more, behind what is older
-    }
+    if (!in_doubt_.empty()) go_back();
+    const bool went_back = tail_.position() != begin;  // for what is in doubt, or did not get to a disk
+    if (went_back) batch = {};  // to be read once more, behind what is older
     co_await back_off(pause);
-    if (has_doubts) co_return;
+    if (went_back) co_return;
   }
 }
 
 void Sink::delivered(const Batch& batch) {
   tail_.go_on(batch);
   if (outlet_->doubt() > kNone) {
-    in_doubt_.push_back({batch.next, around_.loop.now()});
+    in_doubt_.push_back({batch.next, around_.loop.now(), batch.oldest});
   } else {
     settled_ = batch.next;
     succeeded();
@@ -155,7 +155,7 @@ void Sink::delivered(const Batch& batch) {
     const std::lock_guard lock(mutex_);
     state_.sent += batch.events;
   }
-  show_place(std::nullopt);
+  show_place(batch.oldest);  // no younger than what comes next, until that is read
 }
 
 // --- How far it is -------------------------------------------------------------------------------
@@ -164,22 +164,27 @@ void Sink::delivered(const Batch& batch) {
 std::chrono::milliseconds Sink::settle() {
   if (in_doubt_.empty()) return kNone;
   const Monotonic now = around_.loop.now();
+  const std::size_t doubts = in_doubt_.size();
+  // First: when nobody looked for a while, what is old by now may have been lost since.
+  const auto good = outlet_->still_good();
+  if (!good.has_value()) {
+    go_back();
+    return failed(good.error());
+  }
   while (!in_doubt_.empty() && now - in_doubt_.front().at >= outlet_->doubt()) {
-    // Had it been lost before, the last look would have seen it.
     settled_ = in_doubt_.front().behind;
     in_doubt_.pop_front();
     succeeded();
   }
-  const auto good = outlet_->still_good();
-  if (good.has_value() || in_doubt_.empty()) return kNone;
-  go_back();
-  return failed(good.error());
+  if (in_doubt_.size() != doubts) show_place(oldest_);
+  return kNone;
 }
 
 void Sink::go_back() {
   in_doubt_.clear();
   tail_.go_back_to(settled_);
-  show_place(std::nullopt);
+  const auto batch = tail_.read();  // for its age: what follows is a pause
+  show_place(batch.has_value() ? batch->oldest : around_.loop.wall_now());
 }
 
 void Sink::save_if_due() {
@@ -222,6 +227,8 @@ std::chrono::milliseconds Sink::failed(const Error& error) {
     ++state_.failed;
     state_.failing = true;
     state_.failure = error.what();
+    // As old as the failure, for all that is known of what was not read.
+    if (!oldest_) oldest_ = around_.loop.wall_now();
   }
   tell(error);
   return pause_.next();
@@ -259,6 +266,13 @@ void Sink::show_place(std::optional<WallTime> oldest) {
   const std::lock_guard lock(mutex_);
   state_.next_event = tail_.position().place.event;
   oldest_ = oldest;
+  doubted_ = oldest_in_doubt();
+}
+
+std::optional<WallTime> Sink::oldest_in_doubt() const noexcept {
+  for (const Delivered& each : in_doubt_)
+    if (each.oldest) return each.oldest;
+  return std::nullopt;  // checkpoints have no age
 }
 
 SinkState Sink::state() const {
@@ -266,8 +280,10 @@ SinkState Sink::state() const {
   const std::lock_guard lock(mutex_);
   SinkState state = state_;
   state.behind_events = synced - std::min(synced, state.next_event);
-  if (oldest_) {
-    const auto age = around_.loop.clock().wall() - *oldest_;
+  // What is in doubt comes before what is behind.
+  const auto oldest = doubted_ || state.behind_events == 0 ? doubted_ : oldest_;
+  if (oldest) {
+    const auto age = around_.loop.clock().wall() - *oldest;
     state.behind_seconds = static_cast<std::uint64_t>(
         std::max<std::int64_t>(std::chrono::floor<std::chrono::seconds>(age).count(), 0));
   }

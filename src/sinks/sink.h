@@ -27,7 +27,7 @@ struct SinkState {
   std::string type;
   std::uint64_t next_event = 0;  // number of the event that is sent next
   std::uint64_t behind_events = 0;  // may be sent, and were not
-  std::uint64_t behind_seconds = 0;  // age of the oldest of what is being sent
+  std::uint64_t behind_seconds = 0;  // age of the oldest of them, and of those that are in doubt still
   std::uint64_t sent = 0;  // events taken from this process, those sent again included
   std::uint64_t failed = 0;  // attempts
   std::uint64_t lost = 0;  // events pruned before they were sent
@@ -77,6 +77,7 @@ class Sink {
   struct Delivered {
     Position behind;
     Monotonic at;
+    std::optional<WallTime> oldest;
   };
   net::Task<void> run();
   net::Task<void> back_off(std::chrono::milliseconds time);
@@ -88,6 +89,7 @@ class Sink {
   void delivered(const Batch& batch);
   std::chrono::milliseconds settle();
   void go_back();
+  std::optional<WallTime> oldest_in_doubt() const noexcept;
   void save_if_due();
   void save();
   void save_position();
@@ -120,7 +122,8 @@ class Sink {
 
   mutable std::mutex mutex_;
   SinkState state_;
-  std::optional<WallTime> oldest_;  // of what is in flight
+  std::optional<WallTime> oldest_;  // of what is sent next, while there is something
+  std::optional<WallTime> doubted_;  // and of what is in doubt
 
   net::Task<void> run_;  // last: it uses all of the above
 };

@@ -8,6 +8,7 @@
 
 #include "base/document.h"
 #include "base/json.h"
+#include "base/parse.h"
 #include "sinks/record.h"
 #include "sinks/testing/stand.h"
 
@@ -165,6 +166,30 @@ TEST_P(SinkContract, SendsAgainUntilThePeerIsBackAndLeavesNothingOut) {
   expect_in_order(0, 620, 10);
   stand_.pass(6s, peer_.get());
   EXPECT_FALSE(sink_->state().failing);
+}
+
+TEST_P(SinkContract, TellsTheAgeOfTheOldestEventForAsLongAsItFails) {
+  stand_.write_log(20, 10);
+  start(16 << 10);
+  ASSERT_TRUE(gets(20));
+  peer_->set_up(false);
+  stand_.write_log(600, 10);
+  const Monotonic end = stand_.clock.monotonic() + 40s;
+  std::uint64_t least = UINT64_MAX;
+  const auto look = [&] {
+    const SinkState state = sink_->state();
+    if (state.failing && state.behind_events > 0) least = std::min(least, state.behind_seconds);
+    return stand_.clock.monotonic() >= end;
+  };
+  ASSERT_TRUE(stand_.pass_until(look, peer_.get()));
+  // All of the sample are of the same time, long ago.
+  const auto age = stand_.clock.wall() - *base::parse_rfc3339("2026-01-01T00:00:00.000Z");
+  if (peer_->fails_when_down()) EXPECT_NEAR(static_cast<double>(least), static_cast<double>(age / 1s), 60);
+  else EXPECT_EQ(least, UINT64_MAX);
+  peer_->set_up(true);
+  ASSERT_TRUE(gets(620));
+  stand_.pass(8s, peer_.get());
+  EXPECT_EQ(sink_->state().behind_seconds, 0U);
 }
 
 TEST_P(SinkContract, TellsOfWhatWasPrunedBeforeItWasSentAndGoesOn) {

@@ -2,6 +2,7 @@
 #include "sinks/syslog_outlet.h"
 
 #include <linux/sockios.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 
 #include <array>
@@ -29,6 +30,12 @@ Error as_peer_error(const Error& error) {
 int unacknowledged(int fd) noexcept {
   int bytes = 0;
   return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 ? bytes : 0;
+}
+
+// Asked of the kernel: the loop may not have heard of it yet.
+bool has_something(int fd) noexcept {
+  pollfd look{fd, POLLIN | POLLRDHUP, 0};
+  return ::poll(&look, 1, 0) > 0;
 }
 
 }  // namespace
@@ -74,7 +81,8 @@ net::Task<Result<void>> SyslogOutlet::wait_until_taken(Monotonic latest) {
 Result<void> SyslogOutlet::still_good() {
   if (!stream_) return peer_closed();
   std::array<char, 512> said;
-  for (int most = 64; most > 0 && (stream_->source().is_readable() || stream_->has_buffered()); --most) {
+  for (int most = 64; most > 0 && (has_something(stream_->source().fd()) || stream_->has_buffered());
+       --most) {
     Result<std::size_t> got{std::size_t{0}};
     if (stream_->try_read(said, got) != net::Stream::Io::kDone) break;
     if (!got.has_value()) return as_peer_error(got.error());

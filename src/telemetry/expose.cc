@@ -69,7 +69,7 @@ constexpr auto kCounters = std::to_array<Row<Counter>>({
     {C::kAuditRefused, "claviger_audit_refused_total", "",
      "Requests answered with 503 because the audit log took no more events."},
     {C::kAuditRefusalsCounted, "claviger_audit_refusals_counted_total", "",
-     "Requests of nobody who is known that have no event of their own, but are counted in calls.refused."},
+     "Refused requests that came too fast to have an event each, and are counted in calls.refused."},
     {C::kCallsRevoked, "claviger_calls_revoked_total", "",
      "Calls ended while under way because their key, principal, grant or upstream was taken back."},
     {C::kCallsOutOfTime, "claviger_calls_out_of_time_total", "",

@@ -49,7 +49,7 @@ enum class Counter : std::uint8_t {
   kAuditEvents,              // of calls, handed to the audit log
   kAuditWaits,               // requests that had to wait for the audit log
   kAuditRefused,             // of them, those that waited for lane_timeout in vain
-  kAuditRefusalsCounted,  // requests of nobody who is known that stand in the audit log as a number only
+  kAuditRefusalsCounted,  // refused requests that stand in the audit log as a number only
   kCallsRevoked,  // ended while under way
   kCallsOutOfTime,  // ended because they took longer than timeouts.total
   kCallsShed,  // answered with 503 while memory or descriptors ran short

@@ -18,7 +18,7 @@ from support.faultdisk import FaultDisk
 from support.gateway import IS_SANITIZED
 from support.keys import make_api_key
 from support.small_disk import SmallDisk
-from support.waiting import PATIENCE, until
+from support.waiting import PATIENCE, until, until_stable
 from support.world import fake_secret
 
 preloaded = pytest.mark.skipif(IS_SANITIZED, reason="a sanitizer's runtime has to be the first library that is loaded")
@@ -198,10 +198,14 @@ def test_a_slow_disk(stand):
 @preloaded
 def test_a_disk_that_hangs_for_seconds(stand):
     """What was to be recorded is on its way, but stays there: as if the disk took nothing, and then all of it is there."""
+    until(lambda: stand.gateway.status()["audit"]["queued"] == 0, "the log to be at rest")
     stand.disk.slow(60_000)
     if stand.is_strict:
+        seen = len(stand.upstream.requests)
         waiting = threading.Thread(target=stand.call)  # for the disk, which has not failed
         waiting.start()
+        until(lambda: stand.gateway.status()["audit"]["queued"] > 0, "the call's start to be on its way to the disk")
+        assert until_stable(lambda: len(stand.upstream.requests)) == seen and waiting.is_alive()
     else:
         assert stand.refused().status == 503
         assert stand.readiness().status == 503
@@ -240,7 +244,7 @@ def test_a_directory_that_is_deleted_stops_calls_until_a_restart_begins_anew(mak
 
     stand.acknowledged.clear()
     until(lambda: stand.call().status == 200, "calls to go on")
-    assert "audit.begun_anew" in {each["type"] for each in stand.gateway.events()}
+    until(lambda: "audit.begun_anew" in {each["type"] for each in stand.gateway.events()}, "the new log to say so")
     stand.check_well()
 
 

@@ -281,6 +281,8 @@ def test_a_pack_of_a_gateways_own_log_and_a_range_that_no_checkpoint_covers_yet(
     pack = tmp_path / "pack"
     export(log.directory, pack, day, "2999-01-01")
     assert_good(pack, log.key, (0, len(log.lines)))
+    export(log.directory, tmp_path / "lately", "2d", "0s")
+    assert_good(tmp_path / "lately", log.key, (0, len(log.lines)))
     _, directory, _, second = made
     said = export(directory, tmp_path / "end", "2027-01-01T00:00:30Z", "2027-01-02")
     assert "Left out: 1 events" in said

@@ -16,7 +16,7 @@ from support.raw_upstream import RawUpstream
 from support.waiting import PATIENCE, until
 from support.world import fake_secret
 
-CALLS = 3000  # more than two segments full
+CALLS = 4500  # more than two segments full
 SEGMENT = 576 << 10
 
 

@@ -153,8 +153,8 @@ def test_every_sink_gets_every_event_and_checkpoint_as_they_were_hashed(make_sin
     gateway = make_sinks_gateway(webhook_sink(webhook, authority), syslog_sink(rsyslog, authority), file_sink(copy),
                                  {"name": "out", "type": "stdout"})
     with Load(gateway) as load:
-        time.sleep(1)
-    assert load.bad == []
+        until(lambda: gateway.status()["audit"]["checkpointed"] > 500, "a few checkpoints")
+    assert load.bad == [] and load.calls > 400
     assert gateway.stop() == 0
 
     gateway.verify_log()
@@ -224,7 +224,7 @@ def test_killed_under_load_it_sends_again_rather_than_leave_out(make_sinks_gatew
         threads = [threading.Thread(target=call_until_it_fails, args=(gateway,)) for _ in range(4)]
         for thread in threads:
             thread.start()
-        time.sleep(0.7)
+        until(lambda: sink_state(gateway, "siem")["sent"] > 300, "the calls to be sent")
         gateway.kill()
         for thread in threads:
             thread.join()
@@ -247,9 +247,10 @@ def test_a_syslog_server_that_is_restarted_under_load_gets_every_event(make_sink
     gateway = make_sinks_gateway(syslog_sink(rsyslog, authority))
     with Load(gateway) as load:
         for _ in range(2):
-            time.sleep(0.5)
+            before = sink_state(gateway, "log")
+            until(lambda: sink_state(gateway, "log")["sent"] > before["sent"] + 300, "the calls to be sent")
             rsyslog.stop()
-            time.sleep(0.3)
+            until(lambda: sink_state(gateway, "log")["failed"] > before["failed"], "it to be missed")
             rsyslog.start()
     assert load.bad == []
     has_all(rsyslog.records, gateway)

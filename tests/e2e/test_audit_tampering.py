@@ -471,6 +471,22 @@ def test_pruning_that_no_event_tells_of_is_found(signers, tmp_path):
         assert_found(silent(f"silent-{number}", tell))
 
 
+def test_prunings_that_nothing_came_of_are_passed_over(signers, tmp_path):
+    """A crash came before they were carried out, and they were decided again."""
+    maker = first_part(signers)
+
+    def tell(end, *gone):
+        maker.event("audit.pruned", first=maker.kept, end=end, segments=[f"{first:020}.jsonl" for first in gone], roots=maker.roots(end), reason="age", outbox=3)
+        maker.checkpoint()
+
+    tell(10, 0)
+    assert_whole(maker.write(tmp_path / "told"))
+    tell(18, 0, 10)
+    maker.prune(18)
+    tell(25, 18)
+    assert_whole(maker.write(tmp_path / "pruned"))
+
+
 def test_files_of_pruned_segments_that_are_still_there_are_passed_over(signers, made, tmp_path):
     maker, directory = made
     maker.write(directory)

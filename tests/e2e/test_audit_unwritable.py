@@ -155,7 +155,8 @@ def test_a_line_that_was_torn_by_a_crash_is_cut_off_and_the_log_goes_on(gateway,
 
 @pytest.mark.parametrize("removed", ["the directory", "what is in it"])
 def test_a_log_that_was_removed_is_missed(gateway, removed):
-    """The store remembers how far the log was: it is begun anew, and both logs say so."""
+    """The store remembers how far the log was: it is begun anew, and both logs say so. Its events are not those of the old one by name."""
+    old_key = (gateway.audit_log / "key.pub").read_text()
     (shutil.rmtree if removed == "the directory" else remove_content)(gateway.audit_log)
 
     gateway.start()
@@ -164,6 +165,7 @@ def test_a_log_that_was_removed_is_missed(gateway, removed):
     assert event["level"] == "warning"
     (recorded,) = until(lambda: [each for each in gateway.events() if each["type"] == "audit.begun_anew"], "the event of it")
     assert recorded["store_at"] == event["store_at"] > 0
+    assert (gateway.audit_log / "key.pub").read_text().split("+")[0] != old_key.split("+")[0]
     assert gateway.get("/raw/any", gateway.key).status == 200
     assert gateway.stop() == 0
     gateway.verify_log()

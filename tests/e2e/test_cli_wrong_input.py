@@ -154,6 +154,8 @@ WRONG = {
         (["audit", "tail", "--log", "/nowhere"], 1, "/nowhere"),
         (["audit", "search", "--from", "yesterday"], 2, "--from.*2027-01-01"),
         (["audit", "search", "--from", "1h", "--to", "2h"], 2, "--from.*--to"),
+        (["audit", "export", "--from", "yesterday", "--to", "0s", "--log", "/nowhere", "-o", "/nowhere/pack"], 2, "--from.*2h"),
+        (["audit", "export", "--from", "1h", "--to", "2h", "--log", "/nowhere", "-o", "/nowhere/pack"], 2, "--from.*--to"),
         (["audit", "search", "--status", "teapot"], 2, "--status.*4xx"),
         (["audit", "search", "--decision", "forbidden"], 2, "denied"),
         (["audit", "search", "--principal", "a b"], 2, "--principal"),

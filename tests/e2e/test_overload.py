@@ -9,6 +9,7 @@ import pytest
 
 from support import resources as yaml
 from support import wire
+from support.known_callers import HEAVY, ask, known_callers
 from support.raw_upstream import STAY
 from support.waiting import PATIENCE, until
 
@@ -23,10 +24,6 @@ def make(make_gateway, upstream, key):
     return made
 
 
-def ask(client, key):
-    return client.call("GET", "/raw/any", [wire.bearer(key)])
-
-
 def sheds(gateway):
     return gateway.metric("claviger_shedding") == 1
 
@@ -36,30 +33,9 @@ def probe(gateway, path):
         return client.call("GET", path)
 
 
-@contextlib.contextmanager
-def known_callers(gateway, key, count, next_head=b""):
-    """Connections that were served, and now hold the beginning of another request."""
-    clients = []
-    try:
-        for _ in range(count):  # one after the other: as strangers, so many might not be let in
-            client = gateway.connect()
-            clients.append(client)
-            assert ask(client, key).status == 200
-            if next_head:
-                client.send(next_head)
-        yield clients
-    finally:
-        for client in clients:
-            client.close()
-
-
 def set_memory(gateway, memory):
     gateway.write_config({"limits": {"memory": memory}})
     gateway.reload()
-
-
-# What a sanitizer leaves to be measured is more than the mark anyway; without one, it takes some heads to be.
-HEAVY = b"GET /raw/any HTTP/1.1\r\nHost: x\r\nX-Pad: " + b"x" * 28000
 
 
 def test_calls_are_shed_when_memory_runs_short_and_served_again_when_it_does_not(make, key):

@@ -416,9 +416,10 @@ def test_what_changed_is_in_the_audit_log(gateway):
 
 
 def test_every_setting_that_is_documented_is_one_or_the_other():
-    documented = set(re.findall(r"^\| `([a-z_.]+)` \|", (REPOSITORY / "docs/configuration.md").read_text(), re.M))
-    # One of them has but one value, and the others change nothing by themselves.
-    documented -= {"audit.durability", "gateway.allow_plaintext", "admin.allow_plaintext"}
+    settings, _ = (REPOSITORY / "docs/configuration.md").read_text().split("\n## Sinks of the audit log\n")
+    documented = set(re.findall(r"^\| `([a-z_.]+)` \|", settings, re.M))
+    # These change nothing by themselves.
+    documented -= {"gateway.allow_plaintext", "admin.allow_plaintext"}
     source = (REPOSITORY / "src/server/config_changes.cc").read_text()
     told_apart = set(re.findall(r'^    \{"([a-z_.]+)', source, re.M))
     assert documented == told_apart

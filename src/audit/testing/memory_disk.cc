@@ -109,8 +109,13 @@ class MemoryDirectory final : public Disk {
       disk_.files_.insert(std::move(file));
     });
   }
-  Result<void> remove(const std::string& name) override {
-    return change_names([&] { disk_.files_.erase(name); });
+  // When it fails, any of them may be gone.
+  Result<void> remove(std::span<const std::string> names) override {
+    const bool fails = disk_.fails();
+    for (const std::string& name : names)
+      if (!fails || disk_.random_() % 2 == 0) disk_.files_.erase(name);
+    if (fails) return kBroken;
+    return ok();
   }
   Result<std::uint64_t> free_bytes() override { return disk_.free_bytes_; }
 

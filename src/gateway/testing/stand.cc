@@ -98,6 +98,7 @@ Stand::Stand(unsigned upstream_port, const Clock& clock)
       resolver_(*net::Resolver::create(loop())),
       shared_{cells_,
               address_cells_,
+              refusal_cells_,
               limit_keys_,
               {net::kBufferSize, http::kMaxFields, net::kBufferSize},
               std::chrono::seconds(5),

@@ -74,6 +74,7 @@ class Stand : public net::testing::LoopFixture {
   net::BufferPool buffers_;
   policy::LimitCells cells_;
   policy::LimitCells address_cells_;
+  policy::LimitCells refusal_cells_;
   policy::LimitKeys limit_keys_;
   policy::QuotaCells quota_cells_{64};
   policy::LeaseDesk lease_desk_{quota_cells_,
