@@ -63,8 +63,9 @@ class Calls {
 // False when the disk took nothing for a while.
 bool wait_for_room(const audit::Lane& lane) {
   const auto until = std::chrono::steady_clock::now() + kPatience;
-  while (!lane.has_room()) {
-    if (std::chrono::steady_clock::now() > until) return false;
+  for (auto now = std::chrono::steady_clock::now(); !lane.has_room(now);
+       now = std::chrono::steady_clock::now()) {
+    if (now > until) return false;
     std::this_thread::sleep_for(1ms);
   }
   return true;

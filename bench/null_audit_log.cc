@@ -12,7 +12,7 @@ namespace {
 
 class NullLane final : public Lane {
  public:
-  bool has_room() const noexcept override { return true; }
+  bool has_room(Monotonic) const noexcept override { return true; }
   std::span<char> room() noexcept override { return room_; }
   void added(std::size_t, std::uint64_t, CallMark) noexcept override { ++appended_; }
   void hurry() noexcept override {}

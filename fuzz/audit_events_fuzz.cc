@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "audit/key_chain.h"
+#include "audit/line.h"
 #include "audit/prove.h"
 #include "audit/pruned.h"
 #include "fuzz_check.h"
@@ -20,7 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       *audit::parse_verifier_key("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW");
   if (const auto rotated = audit::find_key_rotated(text); rotated) {
     const std::string_view type =
-        audit::type_of(text);  // empty: it begins as no event does, and readers pass it over
+        audit::leading_type(text);  // empty: it begins as no event does, and readers pass it over
     expect(type.empty() || type == "audit.key_rotated", "an event of a rotated key says that it is one");
     expect(
         text.find(rotated->to.text()) != std::string_view::npos || text.find('\\') != std::string_view::npos,
@@ -28,7 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     expect(rotated->from != rotated->to && rotated->from.name == rotated->to.name, "two keys of one log");
   }
   if (const auto pruned = audit::find_pruned_event(text); pruned) {
-    expect(audit::type_of(text) == "audit.pruned", "an event of pruning says that it is one");
+    expect(audit::leading_type(text) == "audit.pruned", "an event of pruning says that it is one");
     expect(pruned->first < pruned->tree.size(), "something was pruned");
   }
   if (const auto chain = audit::KeyChain::parse(text); chain.has_value()) {
@@ -36,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     expect(chain->has(chain->first()) && chain->has(chain->current()), "a list has its own keys");
   }
   expect(!audit::open_pruned(text, key).has_value(), "nothing of this key's was ever pruned");
-  const std::string_view time = audit::time_of(text);
+  const std::string_view time = audit::leading_time(text);
   expect(time.empty() || time.size() == 24, "a time has one length");
   return 0;
 }

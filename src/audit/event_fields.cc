@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "audit/event_fields.h"
+#include "audit/line.h"
 
 #include <algorithm>
 #include <bit>
@@ -146,23 +147,6 @@ bool scan_fields(std::string_view line, EventFields& into) noexcept {
     if (line[at] != ',') return false;
   }
   return at + 1 == line.size() && is_canonical_time(into[Field::kTime]);
-}
-
-bool is_canonical_time(std::string_view text) noexcept {
-  constexpr std::string_view kShape = "dddd-dd-ddTdd:dd:dd.dddZ";
-  static_assert(kShape.size() == kTimeSize);
-  if (text.size() != kTimeSize) return false;
-  bool differs = false;
-  for (std::size_t i = 0; i < kTimeSize; ++i)
-    differs |= kShape[i] == 'd' ? static_cast<unsigned char>(text[i] - '0') > 9 : text[i] != kShape[i];
-  return !differs;
-}
-
-std::string_view leading_time(std::string_view line) noexcept {
-  constexpr std::string_view kLead = R"({"v":1,"time":")";
-  if (!line.starts_with(kLead) || line.size() <= kLead.size() + kTimeSize) return {};
-  const std::string_view time = line.substr(kLead.size(), kTimeSize);
-  return line[kLead.size() + kTimeSize] == '"' && is_canonical_time(time) ? time : std::string_view();
 }
 
 }  // namespace claviger::audit

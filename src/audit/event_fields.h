@@ -46,12 +46,6 @@ class EventFields {
 // kind than it should be is left empty.
 bool scan_fields(std::string_view line, EventFields& into) noexcept;
 
-// The time of an event, "2027-01-01T00:00:00.000Z", where it begins as the gateway's do, at no cost. Empty otherwise.
-std::string_view leading_time(std::string_view line) noexcept;
-inline constexpr std::size_t kTimeSize = 24;
-// Whether it has that form. Times of that form are in the order of their texts.
-bool is_canonical_time(std::string_view text) noexcept;
-
 // What can be searched for. An event may have several of one: `principal` is who did it and to whom it was done.
 enum class Term : std::uint8_t {
   kType,

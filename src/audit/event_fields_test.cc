@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "audit/event_fields.h"
+#include "audit/line.h"
 
 #include <gtest/gtest.h>
 

@@ -102,10 +102,10 @@ class Scanner {
   }
 
   void take(const LineScanner::Line& line, std::uint64_t number) {
-    const std::string_view time = time_of(line.text);
+    const std::string_view time = leading_time(line.text);
     if (time >= from_ && time < to_) number < covered_ ? add(line, number) : void(++scan_.not_covered);
     if (number >= covered_) return;
-    auto rotated = type_of(line.text).empty() ? std::nullopt : find_key_rotated(line.text);
+    auto rotated = leading_type(line.text).empty() ? std::nullopt : find_key_rotated(line.text);
     if (rotated && is_new(*rotated))
       announced_.push_back({*std::move(rotated), number, std::string(line.text), {}, {}});
   }
@@ -365,7 +365,7 @@ class PackVerifier {
     std::string line = CLV_TRY(read_part(options_.directory, event_name, kMaxLine + 1));
     if (!line.ends_with('\n')) return invalid(event_name + " is no line");
     line.pop_back();
-    if (!is_line(line) || type_of(line).empty() || find_key_rotated(line) != expected)
+    if (!is_line(line) || leading_type(line).empty() || find_key_rotated(line) != expected)
       return invalid(
           fmt::format("{} does not say that key {} of the pack handed over to the next", event_name, number));
     const std::string proof_name = pack::rotation_proof_name(number);
@@ -409,8 +409,8 @@ class PackVerifier {
       if (line->kind != LineScanner::Line::Kind::kWhole || !is_line(line->text))
         return invalid(
             fmt::format("{}:{} (event {}): is no event", pack::kEvents, number - events.begin + 1, number));
-      if (report_.first_time.empty()) report_.first_time = time_of(line->text);
-      if (number + 1 == events.end) report_.last_time = time_of(line->text);
+      if (report_.first_time.empty()) report_.first_time = leading_time(line->text);
+      if (number + 1 == events.end) report_.last_time = leading_time(line->text);
       range.append(crypto::merkle_leaf(line->text));
       report_.bytes += line->text.size() + 1;
       progress.add(line->text.size() + 1);

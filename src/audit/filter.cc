@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "audit/line.h"
 #include "base/parse.h"
 
 namespace claviger::audit {

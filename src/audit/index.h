@@ -11,6 +11,7 @@
 
 #include "audit/event_fields.h"
 #include "audit/filter.h"
+#include "audit/line.h"
 #include "audit/log_copy.h"
 #include "audit/token_set.h"
 #include "base/result.h"

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <span>
 #include <string_view>
 
-#include "crypto/hash.h"
+#include "base/clock.h"
 
 namespace claviger::audit {
 
@@ -44,7 +42,8 @@ class Lane {
   virtual ~Lane() = default;
 
   // False when the lane is full, or what lies in it could not be made durable for longer than the group window allows.
-  virtual bool has_room() const noexcept = 0;
+  // `now`: of the caller's loop, say; it need not be exact, and is asked for with every call.
+  virtual bool has_room(Monotonic now) const noexcept = 0;
 
   // Room for one event, formatted in place: exactly kMaxEvent bytes. Valid until added().
   virtual std::span<char> room() noexcept = 0;

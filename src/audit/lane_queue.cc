@@ -29,10 +29,11 @@ struct LaneQueue::Chunk {
   bool has_room() const noexcept { return count < kEvents && kText - used >= kMaxLine + 1; }
 };
 
-std::chrono::milliseconds Pressure::lag() const noexcept {
+std::chrono::milliseconds Pressure::lag(Monotonic now) const noexcept {
   const std::int64_t since = since_.load(std::memory_order_relaxed);
   if (since == kNever) return std::chrono::milliseconds(0);
-  return std::chrono::duration_cast<std::chrono::milliseconds>(Monotonic::duration(now() - since));
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch() -
+                                                               Monotonic::duration(since));
 }
 
 void Lane::append(std::string_view event, std::uint64_t outbox, CallMark mark) noexcept {
@@ -58,10 +59,10 @@ LaneQueue::~LaneQueue() {
   drop(spare_.load(std::memory_order_acquire));
 }
 
-bool LaneQueue::has_room() const noexcept {
+bool LaneQueue::has_room(Monotonic now) const noexcept {
   const std::uint64_t waiting = appended_bytes_ - synced_bytes_.load(std::memory_order_relaxed);
   // A stall counts for lanes that are empty too: the writer finds out by itself when the disk is well again.
-  return waiting < limit_ && !pressure_.is_stalled() && !is_short_of_space();
+  return waiting < limit_ && !pressure_.is_stalled(now) && !is_short_of_space();
 }
 
 std::span<char> LaneQueue::room() noexcept {

@@ -26,21 +26,23 @@ class Pressure {
 
   // Writer's.
   void waits() noexcept {
-    if (since_.load(std::memory_order_relaxed) == kNever) since_.store(now(), std::memory_order_relaxed);
+    if (since_.load(std::memory_order_relaxed) == kNever)
+      since_.store(clock_.monotonic().time_since_epoch().count(), std::memory_order_relaxed);
   }
   void settled() noexcept { since_.store(kNever, std::memory_order_relaxed); }
   void set_failing(bool failing) noexcept { failing_.store(failing); }
   void set_low_on_space(bool low) noexcept { low_on_space_.store(low, std::memory_order_relaxed); }
 
   // Any thread's.
-  std::chrono::milliseconds lag() const noexcept;
+  std::chrono::milliseconds lag(Monotonic now) const noexcept;
+  std::chrono::milliseconds lag() const noexcept { return lag(clock_.monotonic()); }
+  bool is_stalled(Monotonic now) const noexcept { return lag(now) > stalled_after_; }
   bool is_stalled() const noexcept { return lag() > stalled_after_; }
   bool is_failing() const noexcept { return failing_.load(); }
   bool is_low_on_space() const noexcept { return low_on_space_.load(std::memory_order_relaxed); }
 
  private:
   static constexpr std::int64_t kNever = INT64_MIN;
-  std::int64_t now() const noexcept { return clock_.monotonic().time_since_epoch().count(); }
 
   const Clock& clock_;
   const std::chrono::milliseconds stalled_after_;
@@ -66,7 +68,7 @@ class LaneQueue final : public Lane {
   LaneQueue& operator=(const LaneQueue&) = delete;
 
   // The producer's.
-  bool has_room() const noexcept override;
+  bool has_room(Monotonic now) const noexcept override;
   std::span<char> room() noexcept override;
   void added(std::size_t size, std::uint64_t outbox, CallMark mark) noexcept override;
   void hurry() noexcept override;

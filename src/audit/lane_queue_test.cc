@@ -81,25 +81,25 @@ TEST_F(LaneQueueTest, HoldsTheLongestEvent) {
 TEST_F(LaneQueueTest, HasNoRoomAtItsLimitUntilWhatLiesInItIsDurable) {
   const std::string event = R"({"n":")" + std::string(8000, 'x') + "\"}";
   std::size_t count = 0;
-  for (; lane_.has_room(); ++count) lane_.append(event);
+  for (; lane_.has_room(clock_.monotonic()); ++count) lane_.append(event);
   EXPECT_EQ(count, (4U << 20) / (event.size() + 1) + 1);
   lane_.append(event);  // what is under way still gets in
   take_all();
-  EXPECT_FALSE(lane_.has_room());
+  EXPECT_FALSE(lane_.has_room(clock_.monotonic()));
   make_durable();
-  EXPECT_TRUE(lane_.has_room());
+  EXPECT_TRUE(lane_.has_room(clock_.monotonic()));
 }
 
 TEST_F(LaneQueueTest, HasNoRoomWhenSomethingWaitsForTooLong) {
   pressure_.waits();
   clock_.advance(1000ms);
-  EXPECT_TRUE(lane_.has_room());
+  EXPECT_TRUE(lane_.has_room(clock_.monotonic()));
   pressure_.waits();  // does not begin anew
   clock_.advance(1ms);
-  EXPECT_FALSE(lane_.has_room());
+  EXPECT_FALSE(lane_.has_room(clock_.monotonic()));
   EXPECT_EQ(pressure_.lag(), 1001ms);
   pressure_.settled();
-  EXPECT_TRUE(lane_.has_room());
+  EXPECT_TRUE(lane_.has_room(clock_.monotonic()));
   EXPECT_EQ(pressure_.lag(), 0ms);
 }
 

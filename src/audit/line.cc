@@ -6,10 +6,11 @@
 
 #include "base/check.h"
 #include "base/parse.h"
-#include "crypto/merkle.h"
 
 namespace claviger::audit {
 namespace {
+constexpr std::string_view kBeforeTime = R"({"v":1,"time":")";
+constexpr std::string_view kBeforeType = R"(","type":")";
 constexpr std::string_view kOutbox = ",\"outbox\":";
 constexpr std::size_t kShortest = sizeof(R"({"a":0})") - 1;
 }  // namespace
@@ -41,13 +42,33 @@ std::uint64_t find_outbox(std::string_view line) noexcept {
   return parsed.has_value() ? *parsed : 0;
 }
 
+bool is_canonical_time(std::string_view text) noexcept {
+  constexpr std::string_view kShape = "dddd-dd-ddTdd:dd:dd.dddZ";
+  static_assert(kShape.size() == kTimeSize);
+  if (text.size() != kTimeSize) return false;
+  bool differs = false;
+  for (std::size_t i = 0; i < kTimeSize; ++i)
+    differs |= kShape[i] == 'd' ? static_cast<unsigned char>(text[i] - '0') > 9 : text[i] != kShape[i];
+  return !differs;
+}
+
+std::string_view leading_time(std::string_view line) noexcept {
+  if (!line.starts_with(kBeforeTime) || line.size() <= kBeforeTime.size() + kTimeSize) return {};
+  const std::string_view time = line.substr(kBeforeTime.size(), kTimeSize);
+  return line[kBeforeTime.size() + kTimeSize] == '"' && is_canonical_time(time) ? time : std::string_view();
+}
+
+std::string_view leading_type(std::string_view line) noexcept {
+  if (leading_time(line).empty()) return {};
+  line.remove_prefix(kBeforeTime.size() + kTimeSize);
+  if (!line.starts_with(kBeforeType)) return {};
+  line.remove_prefix(kBeforeType.size());
+  const std::size_t end = line.find('"');
+  return end == std::string_view::npos ? std::string_view() : line.substr(0, end);
+}
+
 std::optional<WallTime> event_time(std::string_view line) {
-  constexpr std::string_view kName = R"("time":")";
-  constexpr std::size_t kWithin = 64;
-  const std::size_t at = line.substr(0, kWithin).find(kName);
-  if (at == std::string_view::npos) return std::nullopt;
-  const std::string_view value = line.substr(at + kName.size());
-  const auto time = base::parse_rfc3339(value.substr(0, std::min(value.find('"'), value.size())));
+  const auto time = base::parse_rfc3339(leading_time(line));
   return time.has_value() ? std::optional(*time) : std::nullopt;
 }
 
@@ -81,43 +102,18 @@ Result<std::optional<LineScanner::Line>> LineScanner::next() {
   }
   const std::size_t end = found == nullptr ? end_ : static_cast<std::size_t>(found - buffer_.get());
   if (found == nullptr && begin_ == end_) return std::optional<Line>();
-  last_ = {.text = {buffer_.get() + begin_, std::min(end - begin_, kMaxLine)}, .offset = base_ + begin_};
+  Line line{.text = {buffer_.get() + begin_, std::min(end - begin_, kMaxLine)}, .offset = base_ + begin_};
   if (end - begin_ > kMaxLine) {
-    last_.kind = Line::Kind::kTooLong;
+    line.kind = Line::Kind::kTooLong;
   } else if (found == nullptr) {
-    last_.kind = Line::Kind::kTorn;
+    line.kind = Line::Kind::kTorn;
   } else {
     begin_ = looked_ = end + 1;
-    return std::optional(last_);
+    return std::optional(line);
   }
   begin_ = looked_ = end_;
   at_end_ = true;
-  return std::optional(last_);
-}
-
-crypto::Sha256Digest LineScanner::leaf() noexcept {
-  while (hashed_next_ < hashed_count_ && hashed_[hashed_next_].offset < last_.offset) ++hashed_next_;
-  if (hashed_next_ == hashed_count_ || hashed_[hashed_next_].offset != last_.offset) hash_ahead();
-  return hashed_[hashed_next_].leaf;
-}
-
-// The last line, and as many of those behind it as are in the buffer already.
-void LineScanner::hash_ahead() noexcept {
-  std::array<std::string_view, kHashAhead> texts{last_.text};
-  std::array<crypto::Sha256Digest, kHashAhead> leaves;
-  hashed_[0].offset = last_.offset;
-  hashed_count_ = 1;
-  hashed_next_ = 0;
-  for (std::size_t at = begin_; hashed_count_ < kHashAhead; ++hashed_count_) {
-    const char* const start = buffer_.get() + at;
-    const auto* const end = static_cast<const char*>(std::memchr(start, '\n', end_ - at));
-    if (end == nullptr || static_cast<std::size_t>(end - start) > kMaxLine) break;
-    texts[hashed_count_] = {start, end};
-    hashed_[hashed_count_].offset = base_ + at;
-    at += texts[hashed_count_].size() + 1;
-  }
-  crypto::merkle_leaves(std::span(texts).first(hashed_count_), std::span(leaves).first(hashed_count_));
-  for (std::size_t i = 0; i < hashed_count_; ++i) hashed_[i].leaf = leaves[i];
+  return std::optional(line);
 }
 
 }  // namespace claviger::audit

@@ -143,7 +143,7 @@ Result<void> WritingLog::end_orphans(const LogPlace& from, const Clock& clock) {
     for (const LogPlace& place : places) {
       lane.append(CLV_TRY(end_of_orphan(*disk_, place, clock.wall())), 0,
                   {place.event, CallMark::Kind::kFinished});
-      if (!lane.has_room()) CLV_TRY_VOID(writer_.finish(lanes(), Steady::now()));
+      if (!lane.has_room(clock.monotonic())) CLV_TRY_VOID(writer_.finish(lanes(), Steady::now()));
     }
     return writer_.finish(lanes(), Steady::now());
   });

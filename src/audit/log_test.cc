@@ -99,7 +99,7 @@ TEST_F(LogTest, WhoeverWaitsForTheDiskIsToldLongBeforeTheWindowIsOver) {
 TEST_F(LogTest, SyncsByItselfWithinTheWindow) {
   auto log = open();
   Lane& lane = log->make_lane();
-  EXPECT_TRUE(lane.has_room());
+  EXPECT_TRUE(lane.has_room(clock_.monotonic()));
   lane.append(testing::sample_event(0));
   EXPECT_TRUE(eventually([&] { return lane.synced() == 1; }));
   EXPECT_EQ(log->state().size, 1U);
@@ -165,9 +165,9 @@ TEST_F(LogTest, TakesEventsOfManyThreadsEachInItsOrder) {
     auto log = open(small);
     std::vector<std::jthread> threads;
     for (std::uint64_t thread = 0; thread < kThreads; ++thread) {
-      threads.emplace_back([&waits, thread, &lane = log->make_lane()] {
+      threads.emplace_back([this, &waits, thread, &lane = log->make_lane()] {
         for (std::uint64_t i = 0; i < kEvents; ++i) {
-          for (; !lane.has_room(); ++waits) std::this_thread::sleep_for(100us);
+          for (; !lane.has_room(clock_.monotonic()); ++waits) std::this_thread::sleep_for(100us);
           lane.append("{\"t" + std::to_string(thread) + "\":" + std::to_string(i) + ",\"x\":\"" +
                       std::string(100, 'x') + "\"}");
         }
@@ -195,7 +195,7 @@ TEST_F(LogTest, WaitsForADiskThatIsFullAndGoesOnByItself) {
   full.rlim_cur = 1000;
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
   for (std::uint64_t i = 0; i < 100; ++i) lane.append(testing::sample_event(i));
-  const bool stalls = eventually([&] { return log->state().failing && !lane.has_room(); });
+  const bool stalls = eventually([&] { return log->state().failing && !lane.has_room(clock_.monotonic()); });
   const LogState state = log->state();
   const auto lines = testing::lines_of(testing::read_file(file(segment_name(0))));
   ::setrlimit(RLIMIT_FSIZE, &before);
@@ -206,7 +206,8 @@ TEST_F(LogTest, WaitsForADiskThatIsFullAndGoesOnByItself) {
   EXPECT_GT(state.lag, 0ms);
   EXPECT_TRUE(state.is_stalled);
   EXPECT_TRUE(lines.empty() || lines.back().ends_with('\n'));
-  EXPECT_TRUE(eventually([&] { return lane.synced() == 100 && lane.has_room() && !log->state().failing; }));
+  EXPECT_TRUE(eventually(
+      [&] { return lane.synced() == 100 && lane.has_room(clock_.monotonic()) && !log->state().failing; }));
   EXPECT_EQ(log->state().lag, 0ms);
   EXPECT_FALSE(log->state().is_stalled);
   log.reset();

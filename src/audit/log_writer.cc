@@ -15,7 +15,6 @@ using namespace std::chrono_literals;
 
 // Of one lane in one round: short enough that no lane waits long for its turn, long enough for big writes.
 constexpr std::size_t kTakeAtOnce = std::size_t{64} << 10;
-constexpr std::uint32_t kHashAtOnce = 64;
 // Of all lanes until the next write.
 constexpr std::size_t kBatch = std::size_t{4} << 20;
 constexpr auto kKeepHouseEvery = 1s;
@@ -101,14 +100,10 @@ bool LogWriter::take_piece(LaneQueue& lane) {
 }
 
 void LogWriter::add_leaves(const LaneQueue::Piece& piece) {
-  std::array<std::string_view, kHashAtOnce> lines;
-  for (std::uint32_t first = 0; first < piece.events; first += kHashAtOnce) {
-    const std::uint32_t count = std::min(kHashAtOnce, piece.events - first);
-    for (std::uint32_t i = 0; i < count; ++i) lines[i] = piece.line(first + i);
-    leaves_.resize(leaves_.size() + count);
-    crypto::merkle_leaves(std::span(lines).first(count), std::span(leaves_).last(count));
+  for (std::uint32_t i = 0; i < piece.events; ++i) {
+    leaves_.push_back(crypto::merkle_leaf(piece.line(i)));
+    files_.tree.append(leaves_.back());
   }
-  files_.tree.append(std::span(leaves_).last(piece.events));
 }
 
 // Something was taken, where so many bytes had been taken before.

@@ -10,15 +10,13 @@
 #include <span>
 #include <utility>
 
+#include "audit/line.h"
 #include "audit/reader.h"
 #include "base/check.h"
 
 namespace claviger::audit {
 namespace {
 
-constexpr std::string_view kBeforeTime = R"({"v":1,"time":")";
-constexpr std::string_view kBeforeType = R"(","type":")";
-constexpr std::size_t kTimeSize = sizeof("2027-01-01T00:00:00.000Z") - 1;
 constexpr std::size_t kMostFound = 1000;
 
 Error not_there(std::string what) {
@@ -60,15 +58,9 @@ Result<std::string> read_event(const std::string& directory, std::uint64_t event
   return std::move(piece.lines);
 }
 
-// Many at a time, which costs half of what each costs alone.
 Result<void> append_leaves(LeafReader& leaves, std::uint64_t event, std::uint64_t end,
                            crypto::MerkleTree& tree) {
-  std::array<crypto::Sha256Digest, 64> some;
-  while (event < end) {
-    std::size_t count = 0;
-    for (; event < end && count < some.size(); ++event) some[count++] = CLV_TRY(leaves.at(event));
-    tree.append(std::span<const crypto::Sha256Digest>(some).first(count));
-  }
+  for (; event < end; ++event) tree.append(CLV_TRY(leaves.at(event)));
   return ok();
 }
 
@@ -81,20 +73,6 @@ Error contradiction(const Error& error) {
 }
 
 }  // namespace
-
-std::string_view time_of(std::string_view line) noexcept {
-  if (!line.starts_with(kBeforeTime) || line.size() < kBeforeTime.size() + kTimeSize) return {};
-  const std::string_view time = line.substr(kBeforeTime.size(), kTimeSize);
-  return time.find('"') == std::string_view::npos ? time : std::string_view();
-}
-
-std::string_view type_of(std::string_view line) noexcept {
-  if (time_of(line).empty()) return {};
-  line.remove_prefix(kBeforeTime.size() + kTimeSize);
-  if (!line.starts_with(kBeforeType)) return {};
-  line.remove_prefix(kBeforeType.size());
-  return line.substr(0, line.find('"'));
-}
 
 Result<void> LeafReader::open_segment_of(std::uint64_t event) {
   if (files_ && event < view_.segment_end(index_)) return ok();
@@ -202,7 +180,7 @@ Result<std::vector<FoundEvent>> find_request(const std::string& directory, std::
       const auto line = CLV_TRY(lines.next());
       if (!line || line->kind != LineScanner::Line::Kind::kWhole) break;
       if (::memmem(line->text.data(), line->text.size(), member.data(), member.size()) == nullptr) continue;
-      if (found.size() < kMostFound) found.push_back({number, std::string(type_of(line->text))});
+      if (found.size() < kMostFound) found.push_back({number, std::string(leading_type(line->text))});
     }
   }
   return found;

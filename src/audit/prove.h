@@ -67,9 +67,4 @@ struct FoundEvent {
 };
 Result<std::vector<FoundEvent>> find_request(const std::string& directory, std::string_view request_id);
 
-// Of an event's first members, which all of them begin with: "2027-01-01T00:00:00.000Z" and "call.finished". Empty where a
-// line begins otherwise.
-std::string_view time_of(std::string_view line) noexcept;
-std::string_view type_of(std::string_view line) noexcept;
-
 }  // namespace claviger::audit

@@ -123,13 +123,5 @@ TEST_F(Prove, FindsTheEventsOfARequestAndNoOthersThatSpeakOfIt) {
   EXPECT_TRUE(find_request(directory_.path("calls"), "ab1")->empty());
 }
 
-TEST(EventLine, HasItsTimeAndTypeInTheirPlaces) {
-  const std::string line = testing::sample_event(1);
-  EXPECT_EQ(time_of(line), "2026-01-01T00:00:00.000Z");
-  EXPECT_EQ(type_of(line), "test");
-  for (std::size_t size = 0; size < 40; ++size) EXPECT_EQ(type_of(line.substr(0, size)), "") << size;
-  EXPECT_EQ(time_of(R"({"time":"2026-01-01T00:00:00.000Z"})"), "");
-}
-
 }  // namespace
 }  // namespace claviger::audit

@@ -6,6 +6,7 @@
 #include <array>
 #include <bit>
 
+#include "audit/line.h"
 #include "audit/log_files.h"
 #include "base/check.h"
 #include "base/parse.h"
@@ -17,7 +18,6 @@ namespace {
 constexpr std::string_view kTitle = "claviger audit pruned v1";
 constexpr std::string_view kBegin = R"({"v":1,"time":")";
 constexpr std::string_view kType = R"(","type":"audit.pruned","first":)";
-constexpr std::size_t kTimeSize = sizeof("2027-01-01T00:00:00.000Z") - 1;
 
 std::vector<crypto::Sha256Digest> roots_of(const crypto::MerkleTree& tree) {
   std::array<crypto::Sha256Digest, 64> frontier;
@@ -100,7 +100,7 @@ std::string pruned_event(WallTime time, std::uint64_t first, std::span<const std
 }
 
 std::optional<PrunedEvent> find_pruned_event(std::string_view line) {
-  if (!take(line, kBegin) || line.size() < kTimeSize) return std::nullopt;
+  if (!take(line, kBegin) || !is_canonical_time(line.substr(0, kTimeSize))) return std::nullopt;
   line.remove_prefix(kTimeSize);
   if (!take(line, kType)) return std::nullopt;
   const auto first = take_digits(line);

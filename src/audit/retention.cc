@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "audit/line.h"
 #include "audit/log_replay.h"
 #include "base/parse.h"
 

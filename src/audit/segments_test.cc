@@ -500,19 +500,19 @@ TEST(Reserve, KeepsCallsOutAndLetsManagementGoOn) {
   options.reserve_bytes = 1000;
   disk.set_free_bytes(1000);
   auto life = Life::begin(disk, options);
-  EXPECT_TRUE(life->lane().has_room());
+  EXPECT_TRUE(life->lane().has_room(life->now()));
   disk.set_free_bytes(999);
   ASSERT_TRUE(life->turn(1500ms).has_value());
-  EXPECT_FALSE(life->lane().has_room());
+  EXPECT_FALSE(life->lane().has_room(life->now()));
   EXPECT_EQ(life->writer().free_bytes(), 999U);
   LaneQueue control(life->pressure(), 1 << 20);
-  EXPECT_TRUE(control.has_room());
+  EXPECT_TRUE(control.has_room(life->now()));
   disk.set_free_bytes(1100);  // not enough to be called enough again
   ASSERT_TRUE(life->turn(1000ms).has_value());
-  EXPECT_FALSE(life->lane().has_room());
+  EXPECT_FALSE(life->lane().has_room(life->now()));
   disk.set_free_bytes(1125);
   ASSERT_TRUE(life->turn(1000ms).has_value());
-  EXPECT_TRUE(life->lane().has_room());
+  EXPECT_TRUE(life->lane().has_room(life->now()));
 }
 
 }  // namespace

@@ -26,12 +26,8 @@ constexpr int kMostTries = 5;  // to read a log that is pruned meanwhile
 
 Error wrong(std::string what) { return Error::formatted(Code::kInvalid, Blame::kOperator, std::move(what)); }
 
-// Few events speak of the log itself, and all begin with version, time and type: the others are passed over here.
-bool is_about_the_log(std::string_view line) noexcept {
-  constexpr std::string_view kBeforeType = R"({"v":1,"time":"2026-01-01T00:00:00.000Z",)";
-  return line.substr(std::min(line.size(), kBeforeType.size())).starts_with(R"("type":"audit.)") &&
-         !type_of(line).empty();
-}
+// Few events do; all others are passed over by their type.
+bool is_about_the_log(std::string_view line) noexcept { return leading_type(line).starts_with("audit."); }
 
 bool is_same_tree(const crypto::MerkleTree& a, const crypto::MerkleTree& b) noexcept {
   std::array<crypto::Sha256Digest, 64> of_a, of_b;
@@ -43,26 +39,6 @@ struct NextCheckpoint {
   Checkpoint checkpoint;
   std::uint64_t number = 0;  // of those that are kept: 1, 2, ...
   std::string note;
-};
-
-// A tree whose leaves are put in many at a time, which costs half of what each costs alone.
-class BatchedTree {
- public:
-  explicit BatchedTree(const crypto::MerkleTree& tree) : tree_(tree) {}
-  void append(const crypto::Sha256Digest& leaf) noexcept {
-    leaves_[count_++] = leaf;
-    if (count_ == leaves_.size()) (void)all();
-  }
-  std::uint64_t size() const noexcept { return tree_.size() + count_; }
-  const crypto::MerkleTree& all() noexcept {
-    tree_.append(std::span<const crypto::Sha256Digest>(leaves_).first(std::exchange(count_, 0)));
-    return tree_;
-  }
-
- private:
-  crypto::MerkleTree tree_;
-  std::array<crypto::Sha256Digest, 64> leaves_;
-  std::size_t count_ = 0;
 };
 
 class Verifier {
@@ -133,7 +109,7 @@ class Verifier {
   }
 
   Result<void> read_line(const TextPlace& place, const LineScanner::Line& line, LineScanner& behind) {
-    const crypto::Sha256Digest leaf = behind.leaf();
+    const crypto::Sha256Digest leaf = crypto::merkle_leaf(line.text);
     const auto expected = CLV_TRY(files_->leaves.at(place.line - 1));
     if (expected && *expected != leaf) CLV_TRY_VOID(differs(place, leaf, behind));
     if (line.kind == LineScanner::Line::Kind::kTorn)
@@ -170,7 +146,7 @@ class Verifier {
   // Whether the leaves, up to the next checkpoint, are those that it was made of.
   Result<bool> are_vouched_for(const TextPlace& place) {
     if (!next_) return false;
-    crypto::MerkleTree tree = tree_.all();
+    crypto::MerkleTree tree = tree_;
     while (tree.size() < next_->checkpoint.size) {
       const auto leaf = CLV_TRY(files_->leaves.at(tree.size() - place.first_event));
       if (!leaf) return false;
@@ -225,7 +201,7 @@ class Verifier {
   // With the checkpoints of just this size.
   Result<void> compare() {
     if (next_ && next_->checkpoint.size == tree_.size()) {
-      if (next_->checkpoint.root != tree_.all().root()) return wrong(mismatch());
+      if (next_->checkpoint.root != tree_.root()) return wrong(mismatch());
       if (!wrong_leaf_.empty())
         return wrong(
             fmt::format("{}: its hash in the file beside the log was changed; the log itself is as "
@@ -236,7 +212,7 @@ class Verifier {
       CLV_TRY_VOID(advance());
     }
     if (against_ && against_->size == tree_.size() && report_.against == 0) {
-      if (against_->root != tree_.all().root())
+      if (against_->root != tree_.root())
         return wrong(fmt::format(
             "the first {} events are not those that {} vouches for: the log was rewritten and signed again",
             tree_.size(), options_.against));
@@ -360,7 +336,7 @@ class Verifier {
   KeyWalk keys_;
   std::optional<VerifierKey> announced_;
 
-  BatchedTree tree_;
+  crypto::MerkleTree tree_;
   std::uint64_t compared_;  // the last checkpoint's size that matched
   std::optional<std::uint64_t> told_of_pruning_;  // the event that says what was pruned
   std::string wrong_leaf_;  // the first place at which the leaves are known to be wrong

@@ -46,11 +46,6 @@ Sha256Digest merkle_node(const Sha256Digest& left, const Sha256Digest& right) no
   return finish(context);
 }
 
-void merkle_leaves(std::span<const std::string_view> data, std::span<Sha256Digest> hashes) noexcept {
-  CLV_CHECK(data.size() == hashes.size());
-  std::ranges::transform(data, hashes.begin(), merkle_leaf);
-}
-
 Result<MerkleTree> MerkleTree::from_frontier(std::uint64_t size, std::span<const Sha256Digest> frontier) {
   if (frontier.size() != static_cast<std::size_t>(std::popcount(size)))
     return Error(Code::kInvalid, Blame::kOperator,
@@ -69,10 +64,6 @@ void MerkleTree::append(const Sha256Digest& leaf) noexcept {
   for (; size_ >> level & 1; ++level) hash = merkle_node(subtrees_[level], hash);
   subtrees_[level] = hash;
   ++size_;
-}
-
-void MerkleTree::append(std::span<const Sha256Digest> leaves) noexcept {
-  for (const Sha256Digest& leaf : leaves) append(leaf);
 }
 
 Sha256Digest MerkleTree::root() const noexcept {

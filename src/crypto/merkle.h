@@ -16,10 +16,6 @@ namespace claviger::crypto {
 // section 2.1. The prefixes keep a node from being passed off as a leaf. No allocation. Threads: any.
 Sha256Digest merkle_leaf(std::string_view data) noexcept;
 Sha256Digest merkle_node(const Sha256Digest& left, const Sha256Digest& right) noexcept;
-// The same for many.
-// Requires: as many hashes as pieces of data.
-void merkle_leaves(std::span<const std::string_view> data, std::span<Sha256Digest> hashes) noexcept;
-
 // A Merkle tree that only grows, of which no more is kept than its frontier: the roots of the perfect
 // subtrees that it consists of, one for each bit set in its size. Appending costs one node on average.
 // Threads: one at a time.
@@ -30,7 +26,6 @@ class MerkleTree {
   static Result<MerkleTree> from_frontier(std::uint64_t size, std::span<const Sha256Digest> frontier);
 
   void append(const Sha256Digest& leaf) noexcept;
-  void append(std::span<const Sha256Digest> leaves) noexcept;  // one after the other
   std::uint64_t size() const noexcept { return size_; }
   // The tree's hash; SHA-256 of nothing for an empty one.
   Sha256Digest root() const noexcept;

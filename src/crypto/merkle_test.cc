@@ -70,50 +70,6 @@ TEST(MerkleTree, AgreesWithThePlainReadingAndGoesOnFromItsFrontierAtEverySize) {
   }
 }
 
-TEST(MerkleTree, ComesToTheSameHoweverManyLeavesAreAppendedAtOnce) {
-  std::vector<Sha256Digest> leaves;
-  for (int i = 0; i < 700; ++i) leaves.push_back(merkle_leaf(std::to_string(i)));
-  for (std::size_t begin = 0; begin < 70; ++begin) {
-    for (const std::size_t count : {0U, 1U, 2U, 3U, 5U, 31U, 63U, 64U, 65U, 128U, 129U, 600U}) {
-      MerkleTree one_by_one, at_once;
-      for (const auto& leaf : std::span(leaves).first(begin + count)) one_by_one.append(leaf);
-      for (const auto& leaf : std::span(leaves).first(begin)) at_once.append(leaf);
-      at_once.append(std::span(leaves).subspan(begin, count));
-      ASSERT_EQ(at_once.size(), one_by_one.size());
-      std::array<Sha256Digest, 64> expected{}, found{};
-      ASSERT_EQ(at_once.frontier(found), one_by_one.frontier(expected));
-      ASSERT_EQ(found, expected) << begin << " and " << count;
-    }
-  }
-}
-
-TEST(MerkleLeaves, AreThoseOfEachPieceByItselfAtEveryPairOfSizes) {
-  const std::string text(700, 'x');
-  for (std::size_t first = 0; first <= 330; ++first) {
-    for (const std::size_t second :
-         {first, first + 1, std::size_t{0}, std::size_t{54}, std::size_t{55}, std::size_t{700}}) {
-      const std::string_view data[] = {std::string_view(text).substr(0, first),
-                                       std::string_view(text).substr(0, second),
-                                       std::string_view(text).substr(1, first)};
-      std::array<Sha256Digest, 3> hashes;
-      merkle_leaves(data, hashes);
-      for (std::size_t i = 0; i < 3; ++i)
-        ASSERT_EQ(hashes[i], Sha256().digest(std::string(1, '\0') += data[i]))
-            << first << ", " << second << ", " << i;
-    }
-  }
-}
-
-TEST(MerkleLeaves, AreThoseOfTextThatIsNotAllAlike) {
-  std::string text(5000, '\0');
-  for (std::size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * i * 31 + i / 7);
-  std::vector<std::string_view> data;
-  for (std::size_t i = 0; i < 100; ++i) data.push_back(std::string_view(text).substr(i * 3, i * 41));
-  std::vector<Sha256Digest> hashes(data.size());
-  merkle_leaves(data, hashes);
-  for (std::size_t i = 0; i < data.size(); ++i) ASSERT_EQ(hashes[i], merkle_leaf(data[i])) << i;
-}
-
 TEST(MerkleTree, RefusesAFrontierThatDoesNotFitItsSize) {
   const std::vector<Sha256Digest> two(2);
   EXPECT_FALSE(MerkleTree::from_frontier(1, two).has_value());

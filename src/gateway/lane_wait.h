@@ -17,7 +17,7 @@ inline bool lane_is_failing(const Worker& worker) noexcept {
 
 // Whether what comes of a request can be recorded. Always so when there is no audit log.
 inline bool lane_has_room(const Worker& worker) noexcept {
-  return worker.lane == nullptr || (worker.lane->has_room() && !lane_is_failing(worker));
+  return worker.lane == nullptr || (worker.lane->has_room(worker.loop.now()) && !lane_is_failing(worker));
 }
 
 // Waits until it can, Shared::lane_timeout at the most, without reading from the caller; not at all in strict mode while the

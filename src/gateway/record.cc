@@ -60,7 +60,8 @@ telemetry::AccessRecord describe(Worker& worker, const Call& call) noexcept {
 // A call that is let through, or that has an event of its beginning, always: room for what is under way there always is (audit::Lane).
 // Refusals, as long as they are few: of who is known by a count of his own, so that nobody's hide behind another's.
 bool has_event_of_its_own(Worker& worker, const Call& call) noexcept {
-  if (call.principal == nullptr) return worker.lane->has_room() && worker.refusals.take(worker.loop.now());
+  if (call.principal == nullptr)
+    return worker.lane->has_room(worker.loop.now()) && worker.refusals.take(worker.loop.now());
   if (call.decision == Decision::kAllowed || call.started != 0) return true;
   const std::uint64_t key = worker.shared.limit_keys.of(0, call.principal->name);
   return worker.shared.refusal_cells.take(key, kPrincipalRefusals, worker.loop.now()).allowed;

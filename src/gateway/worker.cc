@@ -42,7 +42,7 @@ void report(Worker& worker, Refusals& refusals) noexcept {
 void report_refusals(Worker& worker) noexcept {
   if (worker.lane == nullptr) return;
   for (Refusals* const each : {&worker.refusals, &worker.principal_refusals})
-    if (each->is_due(worker.loop.now()) && worker.lane->has_room()) report(worker, *each);
+    if (each->is_due(worker.loop.now()) && worker.lane->has_room(worker.loop.now())) report(worker, *each);
 }
 
 void report_all_refusals(Worker& worker) noexcept {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "audit/event.h"
-#include "registry/sleep.h"
+#include "net/pause.h"
 
 namespace claviger::registry {
 namespace {
@@ -34,9 +34,7 @@ void OutboxDrain::kick(EventNumber last) {
   net::spawn(drain());
 }
 
-net::Task<void> OutboxDrain::pause(std::chrono::milliseconds time) {
-  co_await Sleep{net::Timer(control_), time};
-}
+net::Task<void> OutboxDrain::pause(std::chrono::milliseconds time) { co_await net::Pause{control_, time}; }
 
 net::Task<void> OutboxDrain::drain() {
   while (again_) {
@@ -63,7 +61,7 @@ net::Task<bool> OutboxDrain::drain_once() {
     co_return false;
   }
   for (const OutboxEvent& event : open(*entries)) {
-    while (!lane_.has_room()) co_await pause(kLookAgain);
+    while (!lane_.has_room(control_.now())) co_await pause(kLookAgain);
     append(event);
   }
   const std::uint64_t appended = lane_.appended();

@@ -10,7 +10,7 @@
 
 #include "audit/event.h"
 #include "base/check.h"
-#include "registry/sleep.h"
+#include "net/pause.h"
 #include "registry/stored_registry.h"
 
 namespace claviger::registry {
@@ -27,7 +27,7 @@ net::Task<Result<AuditKeyRotation>> StoredRegistry::rotate_audit_key(Actor actor
   AuditKeyRotation rotation = CLV_CO_TRY(co_await begin_key_rotation(std::move(actor)));
   const Monotonic latest = parts_.control.now() + kPatience;
   while (is_rotating_audit_key_ && parts_.control.now() < latest)
-    co_await Sleep{net::Timer(parts_.control), kLookFirst};
+    co_await net::Pause{parts_.control, kLookFirst};
   rotation.is_finished = !is_rotating_audit_key_;
   co_return rotation;
 }
@@ -56,7 +56,7 @@ net::Task<Result<AuditKeyRotation>> StoredRegistry::begin_key_rotation(Actor act
 net::Task<void> StoredRegistry::finish_key_rotation() {
   auto pause = kLookFirst;
   const auto again = [&] {
-    return Sleep{net::Timer(parts_.control), std::exchange(pause, std::min(pause * 2, kLookMost))};
+    return net::Pause{parts_.control, std::exchange(pause, std::min(pause * 2, kLookMost))};
   };
   while (parts_.audit_log->is_rotating_key()) co_await again();
   while (!co_await retire_audit_key()) co_await again();

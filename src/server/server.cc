@@ -338,7 +338,7 @@ void Server::watch_for_the_log() {
   audit_watch_.look(audit_log_->state());
   if (side_car_keys_ && side_car_keys_->settle(*audit_log_, log_))
     record(audit::Event(clock_.wall(), "audit.key_retired").add("key", side_car_keys_->old_key(*audit_log_)));
-  if (!lane_->has_room()) return;
+  if (!lane_->has_room(control_.now())) return;
   endpoint_watch_.look();
   if (admin_door_) admin_door_->report_refusals(control_.now(), clock_.wall());
 }

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <utility>
 
+#include "audit/line.h"
 #include "sinks/record.h"
 
 namespace claviger::sinks {
@@ -107,7 +108,7 @@ Result<Batch> LogTail::read() {
   for (std::uint64_t number = piece.first_event; !rest.empty(); ++number) {
     const std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
-    if (!batch.oldest) batch.oldest = wall_time_of(line);
+    if (!batch.oldest) batch.oldest = audit::event_time(line);
     outlet_.write_event(batch.records, number, line);
     batch.next.place.event = number + 1;
     CLV_TRY_VOID(write_checkpoints(batch, extent));

@@ -26,10 +26,4 @@ void append_event(std::string& out, std::string_view origin, std::uint64_t numbe
 // `{"id":"<id>","v":1,"type":"checkpoint","size":<size>,"note":"<the signed note>"}`, behind the events that it covers.
 void append_checkpoint(std::string& out, std::string_view origin, const audit::SignedCheckpoint& checkpoint);
 
-// The text of a member that every event begins with: {"v":1,"time":"...","type":"...". Empty where there is none.
-std::string_view time_of(std::string_view line) noexcept;
-std::string_view type_of(std::string_view line) noexcept;
-// Nothing when it has none that can be read.
-std::optional<WallTime> wall_time_of(std::string_view line) noexcept;
-
 }  // namespace claviger::sinks

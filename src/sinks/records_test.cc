@@ -41,44 +41,5 @@ TEST(Record, OfACheckpointHoldsTheNoteAsItWasSigned) {
   EXPECT_EQ(out.find('\n'), std::string::npos);
 }
 
-TEST(Record, KnowsTimeAndTypeOfAnEventAndOfNothingElse) {
-  EXPECT_EQ(time_of(kLine), "2026-01-01T00:00:00.123Z");
-  EXPECT_EQ(type_of(kLine), "call.finished");
-  EXPECT_TRUE(wall_time_of(kLine).has_value());
-  EXPECT_EQ(time_of(R"({"v":1})"), "");
-  EXPECT_EQ(type_of(R"({"v":1,"type":"cut)"), "");
-  EXPECT_FALSE(wall_time_of(R"({"v":1,"time":"yesterday","type":"x"})").has_value());
-}
-
-TEST(SyslogMessage, IsFramedByItsLengthAndSaysWhatTheEventSays) {
-  const SyslogWriter writer("claviger/prod", "gateway.example", 77, 32473);
-  std::string out;
-  writer.write_event(out, 17, kLine);
-  const std::string message =
-      R"(<110>1 2026-01-01T00:00:00.123Z gateway.example claviger 77 call.finished [claviger@32473 id="claviger/prod/17"] )" +
-      event_record("claviger/prod", 17, kLine);
-  EXPECT_EQ(out, std::to_string(message.size()) + " " + message);
-}
-
-TEST(SyslogMessage, StandsBehindOthers) {
-  const SyslogWriter writer("claviger/prod", "gateway.example", 77, 32473);
-  std::string one, two;
-  writer.write_event(one, 1, kLine);
-  two = one;
-  writer.write_event(two, 1, kLine);
-  EXPECT_EQ(two, one + one);
-}
-
-TEST(SyslogMessage, HasNoFieldThatWouldBreakItsHead) {
-  const SyslogWriter writer("a]b\"c", "bad host", 1, 1);
-  std::string out;
-  writer.write_event(out, 2,
-                     R"({"v":1,"time":"no time","type":"a type of more than thirty-two characters"})");
-  EXPECT_NE(out.find(R"(<110>1 - - claviger 1 - [claviger@1 id="a\]b\"c/2"] {)"), std::string::npos) << out;
-  out.clear();
-  writer.write_event(out, 2, R"({"v":1,"time":"now","type":"a_type_of_more_than_thirty-two_characters"})");
-  EXPECT_NE(out.find(" a_type_of_more_than_thirty-two_c ["), std::string::npos) << out;
-}
-
 }  // namespace
 }  // namespace claviger::sinks

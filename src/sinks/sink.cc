@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <utility>
 
-#include "sinks/pause.h"
+#include "net/pause.h"
+#include "sinks/turn.h"
 
 namespace claviger::sinks {
 namespace {
@@ -48,7 +49,7 @@ net::Task<void> Sink::run() {
 
 net::Task<void> Sink::back_off(std::chrono::milliseconds time) {
   waits_ = true;
-  co_await Pause(around_.loop, time);
+  co_await net::Pause(around_.loop, time);
   waits_ = false;
 }
 
@@ -83,7 +84,7 @@ net::Task<void> Sink::send_next() {
   if (batch->records.empty()) {
     show_place(std::nullopt);
     if (failing_ && in_doubt_.empty()) succeeded();
-    co_await Pause(around_.loop, kLook);
+    co_await net::Pause(around_.loop, kLook);
     co_return;
   }
   show_place(batch->oldest);

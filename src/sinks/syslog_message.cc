@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "audit/line.h"
 #include "sinks/record.h"
 
 namespace claviger::sinks {
@@ -56,7 +57,7 @@ void SyslogWriter::append_head(std::string& out, std::string_view time, std::str
 
 void SyslogWriter::write_event(std::string& out, std::uint64_t number, std::string_view line) const {
   const std::size_t begin = out.size();
-  append_head(out, time_of(line), type_of(line), event_id(origin_, number));
+  append_head(out, audit::leading_time(line), audit::leading_type(line), event_id(origin_, number));
   append_event(out, origin_, number, line);
   frame(out, begin);
 }

@@ -8,7 +8,7 @@
 #include <array>
 #include <utility>
 
-#include "sinks/pause.h"
+#include "net/pause.h"
 
 namespace claviger::sinks {
 namespace {
@@ -72,7 +72,7 @@ net::Task<Result<void>> SyslogOutlet::wait_until_taken(Monotonic latest) {
     CLV_CO_TRY_VOID(still_good());
     if (loop_.now() > latest)
       co_return Error(Code::kTimeout, Blame::kUpstream, "the peer took too long to take a batch");
-    co_await Pause(loop_, kLookAtQueue);
+    co_await net::Pause(loop_, kLookAtQueue);
   }
   co_return still_good();
 }

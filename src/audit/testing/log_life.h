@@ -38,6 +38,7 @@ class LogLife {
   // All clocks go on by `after` before it.
   Result<bool> turn(std::chrono::milliseconds after = std::chrono::milliseconds(10));
   Result<void> finish();
+  Monotonic now() const { return clock_.monotonic(); }
   // The wall clock alone.
   void step_clock(std::chrono::microseconds by) { clock_.set_wall(clock_.wall() + by); }
 

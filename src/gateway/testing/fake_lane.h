@@ -33,7 +33,7 @@ class FakeLane final : public audit::Lane {
     tell();
   }
 
-  bool has_room() const noexcept override { return room_left; }
+  bool has_room(Monotonic) const noexcept override { return room_left; }
   std::span<char> room() noexcept override { return room_; }
   void added(std::size_t size, std::uint64_t, audit::CallMark mark) noexcept override {
     CLV_CHECK(size <= kMaxEvent);

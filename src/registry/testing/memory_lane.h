@@ -12,7 +12,7 @@ namespace claviger::registry::testing {
 // A lane that keeps its events, and is synced at once unless told otherwise.
 class MemoryLane final : public audit::Lane {
  public:
-  bool has_room() const noexcept override { return has_room_; }
+  bool has_room(Monotonic) const noexcept override { return has_room_; }
   std::span<char> room() noexcept override { return room_; }
   void added(std::size_t size, std::uint64_t outbox, audit::CallMark) noexcept override {
     events_.emplace_back(room_.data(), size);
