@@ -36,7 +36,8 @@ Admission::Most Admission::of_callers(std::size_t connections, std::size_t per_a
   return {.known = known,
           .known_of_address = of_address,
           .strangers = share_of(known / 2, descriptors / 4, loops),
-          .strangers_of_address = share_of(of_address / 2, descriptors / 4, loops)};
+          .strangers_of_address = share_of(of_address / 2, descriptors / 4, loops),
+          .loops = loops};
 }
 
 Admission::Most Admission::of_admins(std::size_t connections) noexcept {
@@ -51,6 +52,15 @@ void Admission::use(Most most) noexcept {
   most_known_of_address_.store(most.known_of_address, std::memory_order_relaxed);
   most_strangers_.store(most.strangers, std::memory_order_relaxed);
   most_strangers_of_address_.store(most.strangers_of_address, std::memory_order_relaxed);
+  loops_.store(most.loops, std::memory_order_relaxed);
+}
+
+std::size_t Admission::most_strangers() const noexcept {
+  const std::size_t most_known = most_known_.load(std::memory_order_relaxed);
+  const std::size_t known = known_.load(std::memory_order_relaxed);
+  const std::size_t unused = most_known > known ? most_known - known : 0;
+  return std::max(most_strangers_.load(std::memory_order_relaxed),
+                  unused / loops_.load(std::memory_order_relaxed));
 }
 
 Admission::Verdict Admission::ask(const base::IpAddress& address) const {

@@ -25,8 +25,9 @@ class Admission {
   struct Most {
     std::size_t known;
     std::size_t known_of_address = SIZE_MAX;  // of IPv6, of one /64: whoever has one has all of its addresses
-    std::size_t strangers = SIZE_MAX;  // on one loop
+    std::size_t strangers = SIZE_MAX;  // on one loop, however many are known
     std::size_t strangers_of_address = SIZE_MAX;  // likewise
+    std::size_t loops = 1;
   };
   // Of a gateway's callers: `connections` known ones and half as many strangers, together no more than three quarters of the
   // descriptors that calls may have, since upstreams need some: who only connects cannot make them run short. Each loop has its
@@ -45,7 +46,8 @@ class Admission {
   // Whether there is room for another known one. Nothing is counted: who shakes hands may yet be vouched for beyond what there may
   // be, but no more of them than there may be strangers.
   Verdict ask(const base::IpAddress& address) const;
-  std::size_t most_strangers() const noexcept { return most_strangers_.load(std::memory_order_relaxed); }
+  // On one loop: its share, or its part of the places that no known one has, if that is more.
+  std::size_t most_strangers() const noexcept;
   std::size_t most_strangers_of_address() const noexcept {
     return most_strangers_of_address_.load(std::memory_order_relaxed);
   }
@@ -68,9 +70,10 @@ class Admission {
   std::atomic<std::size_t> most_known_of_address_;
   std::atomic<std::size_t> most_strangers_;
   std::atomic<std::size_t> most_strangers_of_address_;
+  std::atomic<std::size_t> loops_;
   std::atomic<std::size_t> open_{0};
   mutable std::mutex mutex_;
-  std::size_t known_ = 0;
+  std::atomic<std::size_t> known_{0};  // written under the lock
   std::map<Key, std::size_t> addresses_;  // of the known
 };
 

@@ -82,6 +82,15 @@ TEST(Admission, EachLoopHasItsPartOfTheStrangers) {
   EXPECT_EQ(most.strangers_of_address, 16U);  // 13, but for chance
 }
 
+TEST(Admission, StrangersMayHaveThePlacesThatNoKnownOneHas) {
+  Admission admission({.known = 8, .strangers = 2, .loops = 2});
+  EXPECT_EQ(admission.most_strangers(), 4U);
+  for (int i = 0; i < 3; ++i) open_known(admission, "192.0.2.1");
+  EXPECT_EQ(admission.most_strangers(), 2U);  // (8 - 3) / 2
+  for (int i = 0; i < 6; ++i) open_known(admission, "192.0.2.1");
+  EXPECT_EQ(admission.most_strangers(), 2U);  // its share, with one too many known
+}
+
 TEST(Admission, WhoOnlyConnectsCannotMakeDescriptorsRunShort) {
   const std::size_t descriptors = descriptors_for_calls(file_limit());
   for (const std::size_t loops : {1U, 2U, 8U}) {
@@ -99,7 +108,7 @@ TEST(Admission, TakesNewNumbersWithoutTurningAnybodyOut) {
   Admission admission({.known = 2, .known_of_address = 2});
   open_known(admission, "192.0.2.1");
   open_known(admission, "192.0.2.1");
-  admission.use({.known = 10, .known_of_address = 1, .strangers = 7, .strangers_of_address = 3});
+  admission.use({.known = 9, .known_of_address = 1, .strangers = 7, .strangers_of_address = 3});
   EXPECT_EQ(admission.open(), 2U);
   EXPECT_EQ(admission.most_strangers(), 7U);
   EXPECT_EQ(admission.most_strangers_of_address(), 3U);

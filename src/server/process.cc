@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include "crypto/openssl_memory.h"
+#include "server/wiping_delete.h"
 
 namespace claviger::server {
 
@@ -15,6 +16,7 @@ Result<SecretMemory> prepare_process() {
   ::setrlimit(RLIMIT_CORE, &no_core);
   ::prctl(PR_SET_DUMPABLE, 0);
   ::signal(SIGPIPE, SIG_IGN);
+  (void)deletes_wipe();
 
   base::SecretArena::Options options;
   options.memory = CLV_TRY(base::secret_memory_from_environment());
