@@ -21,6 +21,7 @@ from support.world import fake_secret
 SECRET = "fake-webhook-secret-of-tests"
 # How long a peer is away under load; minutes in the long tier.
 DOWN = float(os.environ.get("CLAVIGER_SINK_DOWN", "2"))
+LONGEST_PAUSE = 60  # between two attempts at a sink that has been failing for minutes
 ENV = {"E2E_WEBHOOK": SECRET}
 
 
@@ -198,8 +199,8 @@ def test_a_receiver_that_is_down_under_load_gets_every_event_once_it_is_back(mak
     assert "the receiver answers 503" in gateway.cli("status")
 
     webhook.status = 200
+    until(lambda: not sink_state(gateway, "siem")["failing"], "the sink to be well", patience=PATIENCE + LONGEST_PAUSE)
     has_all(webhook.records, gateway)
-    until(lambda: not sink_state(gateway, "siem")["failing"], "the sink to be well")
     assert gateway.stop() == 0
     check_stream(webhook.records(), gateway)
 
