@@ -30,13 +30,13 @@ def prose(text):
 
 
 def anchors(text):
-    """The anchors that a forge makes of headings."""
-    found = set()
+    """The anchors that a forge makes of headings; one stands twice where two headings are alike."""
+    found = []
     for _, line in prose(text):
         heading = re.match(r"#+\s+(.*)", line)
         if heading:
             words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading.group(1)).lower()
-            found.add(re.sub(r"[^\w\- ]", "", words).strip().replace(" ", "-"))
+            found.append(re.sub(r"[^\w\- ]", "", words).strip().replace(" ", "-"))
     return found
 
 
@@ -62,8 +62,10 @@ def link_complaint(path, label, destination, root):
         return f"link leads out of the tree: {destination}"
     if not target.exists():
         return f"link to what does not exist: {destination}"
-    if anchor and target.suffix == ".md" and anchor not in anchors(target.read_text(encoding="utf-8")):
-        return f"no heading for #{anchor} in {target.name}"
+    if anchor and target.suffix == ".md":
+        there = anchors(target.read_text(encoding="utf-8")).count(anchor)
+        if there != 1:
+            return f"{'two headings' if there else 'no heading'} for #{anchor} in {target.name}"
     return test_complaint(label, target)
 
 

@@ -37,6 +37,10 @@ class CheckDocs(unittest.TestCase):
         self.assertEqual([], self.complaints("[a](other.md#what-it-is-x)"))
         self.assertIn("no heading", self.complaints("[a](other.md#elsewhere)")[0])
 
+    def test_names_a_link_that_leads_to_the_first_of_two_headings(self):
+        self.assertEqual(["two headings for #h in page.md"], self.complaints("[a](#h)\n# h\n## h"))
+        self.assertEqual([], self.complaints("# h\n## h"))
+
     def test_checks_that_a_named_test_is_there(self):
         self.assertEqual([], self.complaints("[Vault.Opens](src/a_test.cc) [`Vault.Closes`](src/a_test.cc)"))
         self.assertIn("no test Vault.Melts", self.complaints("[Vault.Melts](src/a_test.cc)")[0])

@@ -26,6 +26,7 @@ OWNERS = [
     (r"CLI/.*", {"cli"}),
     (r"spdlog/.*", {"telemetry"}),
     (r"sqlite3\.h", {"store"}),
+    (r"argon2\.h", {"crypto"}),
     (r"boost/json(/.*|\.hpp)", {"base"}),
 ]
 EXTRA = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from . import allocations, counters
 from .peers import Gateway, Upstream
 from .processes import BenchError, tool
-from .setting import CREDENTIAL, PATH, Setting
+from .setting import PATH, Setting
 
 _WARM_UP = 0.5  # seconds: connections, TLS handshakes, pools
 
@@ -86,17 +86,17 @@ class _Load:
 
 
 class Measurement:
-    def __init__(self, setting: Setting, upstream: Upstream, tls: bool) -> None:
-        self._setting, self._upstream, self._tls = setting, upstream, tls
+    def __init__(self, setting: Setting, upstream: Upstream, tls: bool, path: str = PATH) -> None:
+        self._setting, self._upstream, self._tls, self._path = setting, upstream, tls, path
 
     def _url(self, port: int, path: str) -> str:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{port}{path}"
 
     def _load(self, gateway: Gateway | None, connections: int, seconds: float) -> _Load:
         if gateway is None:
-            url, secret = self._url(self._upstream.port(self._tls), PATH), CREDENTIAL
+            url, secret = self._url(self._upstream.port(self._tls), self._path), self._upstream.credential
         else:
-            url, secret = self._url(gateway.port, "/api" + PATH), self._setting.key.text
+            url, secret = self._url(gateway.port, "/api" + self._path), self._setting.key.text
         return _Load(self._setting, url, secret, connections, seconds)
 
     @staticmethod

@@ -4,6 +4,7 @@
 A later peer is one more class with start() and a line in GATEWAYS.
 """
 
+import hashlib
 import http.client
 import json
 import os
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from .processes import BenchError, Processes, free_port, tail, tool, wait_for_port
-from .setting import CREDENTIAL, PATH, Setting
+from .setting import CREDENTIAL, LARGE_PATH, PATH, Setting
 
 
 @dataclass(frozen=True)
@@ -35,16 +36,30 @@ def _nginx_user() -> str:
     return "user root;" if os.geteuid() == 0 else ""
 
 
+def _large_body() -> str:
+    """1 MiB of JSON with what answers have in them: numbers, words, URLs, ids."""
+    size, number, text = 1 << 20, 0, '{"object":"list","data":[\n'
+    while len(text) < size - 400:
+        mark = hashlib.sha256(str(number).encode()).hexdigest()
+        text += (f'{{"id":"item_{mark[:24]}","number":{number},"name":"item {number} of the list","state":"active",'
+                 f'"url":"https://api.example.com/v1/items/{mark[24:40]}?page={number}&sort=name",'
+                 '"tags":["production","password","user-key"],"text":"What it is, and what is to be known of it."},\n')
+        number += 1
+    return (text.rstrip(",\n") + "\n]}").ljust(size)
+
+
 class Upstream:
-    def __init__(self, setting: Setting, processes: Processes) -> None:
+    def __init__(self, setting: Setting, processes: Processes, credential: str = CREDENTIAL) -> None:
+        self.credential = credential
         directory = setting.make_directory("upstream")
         self.plain_port, self.tls_port, self.status_port = free_port(), free_port(), free_port()
         items = ",".join(f'{{"id":{number},"name":"item {number}","state":"active"}}' for number in range(10, 33))
         body = f'{{"object":"list","data":[{items}]}}'
+        (directory / "large.json").write_text(_large_body())
         setting.fill("nginx_upstream.conf.in", directory / "nginx.conf", {
             "USER": _nginx_user(), "DIR": directory, "PLAIN_PORT": self.plain_port, "TLS_PORT": self.tls_port,
             "STATUS_PORT": self.status_port, "CERT": setting.certificate, "KEY": setting.private_key,
-            "CREDENTIAL": CREDENTIAL, "BODY": body})
+            "CREDENTIAL": credential, "LARGE_PATH": LARGE_PATH, "BODY": body})
         log = str(directory / "output.log")
         process = processes.start([tool("nginx", "nginx"), "-c", str(directory / "nginx.conf")],
                                   setting.cores.upstream, log)
@@ -70,6 +85,8 @@ class Upstream:
 
 class EventSource:
     """The upstream of event streams: nginx cannot make events."""
+
+    credential = CREDENTIAL
 
     def __init__(self, setting: Setting, processes: Processes, tool_path: Path, rate: int) -> None:
         directory = setting.make_directory("event_source")
@@ -234,6 +251,7 @@ class Claviger(Gateway):
     name = "claviger"
     binary = Path("build/release/claviger")
     durability = "group"
+    answers = "{ mask: true }"
 
     @classmethod
     def version(cls) -> str:
@@ -248,7 +266,7 @@ class Claviger(Gateway):
         secret = self.directory / "credential"
         secret.unlink(missing_ok=True)
         secret.touch(0o600)
-        secret.write_text(CREDENTIAL)
+        secret.write_text(self.upstream.credential)
         (resources / "bench.yaml").write_text(self._resources(secret))
         keys = [self.setting.key, *self.setting.others]
         (resources / "keys.yaml").write_text("---\n".join(
@@ -290,6 +308,7 @@ mount: /api
 {trust}
 allow_private_addresses: true
 auth: {{ kind: bearer }}
+answers: {self.answers}
 ---
 kind: credential
 name: bench
@@ -320,6 +339,13 @@ class ClavigerStrict(Claviger):
     durability = "strict"
 
 
+class ClavigerUnmasked(Claviger):
+    """Answers are not searched for the credential."""
+
+    name = "claviger_unmasked"
+    answers = "{ mask: false }"
+
+
 class ClavigerNullAudit(Claviger):
     """Claviger with an audit log that keeps nothing (bench/null_audit_log.cc)."""
 
@@ -335,4 +361,4 @@ class ClavigerNullAudit(Claviger):
 
 GATEWAYS: dict[str, type[Gateway]] = {
     gateway.name: gateway
-    for gateway in (Nginx, Claviger, Haproxy, NginxNoLog, NginxAgain, ClavigerStrict, ClavigerNullAudit)}
+    for gateway in (Nginx, Claviger, Haproxy, NginxNoLog, NginxAgain, ClavigerStrict, ClavigerNullAudit, ClavigerUnmasked)}

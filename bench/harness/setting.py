@@ -16,6 +16,7 @@ _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 OTHER_KEYS = 1000
 CREDENTIAL = "fake-credential-for-the-benchmark"
 PATH = "/v1/items"  # below the gateways' mount /api
+LARGE_PATH = "/v1/large"  # the same: 1 MiB
 
 
 @dataclass

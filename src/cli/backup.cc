@@ -2,6 +2,7 @@
 #include "cli/catalog.h"
 #include "cli/output.h"
 #include "cli/store_place.h"
+#include "registry/rekey_mark.h"
 #include "registry/stored_registry.h"
 #include "store/catalog.h"
 #include "vault/key_holder.h"
@@ -49,7 +50,11 @@ class Backup final : public Command {
   static Result<std::string> master_key_of(store::Store& store) {
     const auto keyring = CLV_TRY(store.find_meta(registry::kKeyringMeta));
     if (!keyring.has_value()) return std::string();
-    return " with the id " + CLV_TRY(vault::keyring_master_id(*keyring));
+    const std::string id = " with the id " + CLV_TRY(vault::keyring_master_id(*keyring));
+    const auto mark = CLV_TRY(registry::peek_rekey_mark(store));
+    if (mark.phase != registry::RekeyMark::Phase::kRewrapping) return id;
+    return id + ", some under " + mark.new_id +
+           ": a rekey is under way, so it\n  takes both keys; make another one when that is over";
   }
 
   std::string file_;

@@ -13,10 +13,14 @@ std::vector<std::unique_ptr<Command>> make_commands() {
   commands.push_back(make_apply());
   commands.push_back(make_get());
   commands.push_back(make_delete());
+  commands.push_back(make_upstream_add());
+  commands.push_back(make_upstream_presets());
   commands.push_back(make_credential_set());
   commands.push_back(make_credential_enable());
   commands.push_back(make_credential_disable());
   commands.push_back(make_credential_revoke());
+  commands.push_back(make_credential_rotate_all());
+  commands.push_back(make_credential_import());
   commands.push_back(make_principal_enable());
   commands.push_back(make_principal_disable());
   commands.push_back(make_key_create());
@@ -31,6 +35,7 @@ std::vector<std::unique_ptr<Command>> make_commands() {
   commands.push_back(make_audit_checkpoint());
   commands.push_back(make_audit_pseudonym());
   commands.push_back(make_audit_rotate_key());
+  commands.push_back(make_rekey());
   commands.push_back(make_backup());
   commands.push_back(make_restore());
   commands.push_back(make_audit_verify());

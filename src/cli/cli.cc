@@ -57,11 +57,12 @@ std::string about_group(std::string_view group) {
   struct About {
     std::string_view group, text;
   };
-  constexpr std::array<About, 4> kGroups = {{
+  constexpr std::array<About, 5> kGroups = {{
       {"audit", "The log that cannot be altered unseen: read it, prove it"},
       {"credential", "What the gateway holds for upstreams: set its secret, or stop using it"},
       {"key", "API keys, which callers present to the gateway: make, list, revoke"},
       {"principal", "Who calls the gateway: let in, or not"},
+      {"upstream", "APIs that calls go to: make one from a preset, show the presets"},
   }};
   const auto* const about = std::ranges::find(kGroups, group, &About::group);
   return about == kGroups.end() ? "Commands about " + std::string(group) : std::string(about->text);

@@ -27,7 +27,8 @@ class CredentialSet final : public Command {
            "credential may go: when its upstream moves, it has to be set anew.";
   }
   void declare(Flags& flags) override {
-    flags.positional("NAME", name_, "The credential, made by `claviger apply` before");
+    flags.positional("NAME", name_,
+                     "The credential, made before (`claviger upstream add`, `claviger apply`)");
     flags.flag("--from-stdin", from_stdin_, "Read it from standard input (the default)");
     flags.option("--from-file", "FILE", from_file_, "Read it from a file that nobody else may read");
     flags.option("--from-env", "VARIABLE", from_env_, "Take it from an environment variable");

@@ -49,7 +49,9 @@ class Get final : public Command {
     if (format_ == "json") return print(out + "\n");
     Table table = make_resource_table(kind);
     add_resource_row(table, kind, resource, SystemClock().wall());
-    return print(table.text());
+    CLV_TRY_VOID(print(table.text()));
+    for (const std::string& warning : warnings_of(resource)) remark(warning);
+    return ok();
   }
 
   // Page by page but for the table, whose columns are not known before its last row.

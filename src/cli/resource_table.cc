@@ -62,9 +62,20 @@ Cells upstream_cells(const Document& resource, WallTime now) {
           auth == nullptr ? std::string() : text(*auth, "kind"), age(resource, now)};
 }
 
+// "due", or when it will be: "in 41d".
+std::string rotation(const Document& resource, WallTime now) {
+  const std::string word = status(resource, "rotation");
+  return word == "none" || word == "soon" ? format_distance(status(resource, "rotate_by"), now) : word;
+}
+
 Cells credential_cells(const Document& resource, WallTime now) {
-  return {text(resource, "name"), text(resource, "upstream"), status(resource, "state"),
-          status(resource, "version"), format_age(status(resource, "set_at"), now)};
+  return {text(resource, "name"),
+          text(resource, "upstream"),
+          status(resource, "state"),
+          status(resource, "version"),
+          format_age(status(resource, "set_at"), now),
+          rotation(resource, now),
+          format_age(status(resource, "last_used"), now)};
 }
 
 Cells principal_cells(const Document& resource, WallTime now) {
@@ -106,7 +117,7 @@ Table make_resource_table(Kind kind) {
     case Kind::kUpstream:
       return Table({"NAME", "MOUNT", "BASE URL", "AUTH", "CHANGED"});
     case Kind::kCredential:
-      return Table({"NAME", "UPSTREAM", "STATE", "VERSION", "SET"});
+      return Table({"NAME", "UPSTREAM", "STATE", "VERSION", "SET", "ROTATION", "LAST USED"});
     case Kind::kPrincipal:
       return Table({"NAME", "TYPE", "ROLES", "MANAGEMENT", "STATE", "CHANGED"});
     case Kind::kApiKey:
@@ -130,6 +141,17 @@ void add_resource_row(Table& table, Kind kind, const Document& resource, WallTim
     case Kind::kGrant:
       return table.add(grant_cells(resource, now));
   }
+}
+
+std::vector<std::string> warnings_of(const Document& resource) {
+  std::vector<std::string> all;
+  const Document* found = member(resource, "status");
+  if (found != nullptr) found = member(*found, "warnings");
+  if (found == nullptr) return all;
+  for (const Document& warning : found->items)
+    all.push_back(printable(text(resource, "kind")) + "/" + printable(text(resource, "name")) + " " +
+                  printable(warning.scalar));
+  return all;
 }
 
 bool is_added_by_gateway(std::string_view member_name) noexcept {

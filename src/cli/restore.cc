@@ -5,14 +5,14 @@
 #include "cli/output.h"
 #include "cli/store_files.h"
 #include "cli/store_place.h"
+#include "registry/rekey_mark.h"
 #include "registry/stored_registry.h"
 #include "server/data_dir.h"
 #include "server/data_dir_lock.h"
+#include "server/master_keys.h"
 #include "server/process.h"
 #include "store/catalog.h"
 #include "vault/key_holder.h"
-#include "vault/master_key.h"
-#include "vault/source.h"
 
 namespace claviger::cli {
 namespace {
@@ -31,6 +31,7 @@ struct Found {
   store::Revision revision = 0;
   std::size_t records = 0;
   std::string master_key_id;
+  std::string next_master_key_id;  // in the middle of a rekey: it takes both
 };
 
 class Restore final : public Command {
@@ -105,6 +106,8 @@ class Restore final : public Command {
         return Error(Code::kInvalid, Blame::kOperator,
                      "it is a store without keys, which none that was in use is");
       found.master_key_id = CLV_TRY(vault::keyring_master_id(*keyring));
+      const auto mark = CLV_TRY(registry::peek_rekey_mark(*store));
+      if (mark.phase == registry::RekeyMark::Phase::kRewrapping) found.next_master_key_id = mark.new_id;
       CLV_TRY_VOID(store->for_each([&](const store::Record& record) {
         found.records += record.deleted ? 0 : 1;
         return ok();
@@ -120,27 +123,26 @@ class Restore final : public Command {
     std::string text = "Restored " + server::store_path(config) + ": " + std::to_string(found.records) +
                        " resources, revision " + std::to_string(found.revision) + "\n";
     if (!kept.empty()) text += "The store that was there is " + kept + " now\n";
-    text += master_key_line(config, found.master_key_id, memory);
+    server::MasterKeys keys(config, memory);
+    text += master_key_line(keys, found.master_key_id);
+    if (!found.next_master_key_id.empty())
+      text += "The backup was made in the middle of a rekey, so it takes two of them:\n" +
+              master_key_line(keys, found.next_master_key_id);
     return print(text);
   }
 
-  static std::string master_key_line(const server::Config& config, const std::string& wanted,
-                                     server::SecretMemory& memory) {
-    vault::SecretSources sources(*memory.key);
-    const std::string from = server::master_key_source(config);
-    const auto key = vault::MasterKey::read(from, sources, memory.arena);
-    if (!key.has_value()) {
-      constexpr std::string_view kFile = "file:";
-      const bool is_absent = from.starts_with(kFile) && !exists(from.substr(kFile.size()));
-      // Of a missing file the error says how to make a new key, which would be the wrong one.
-      const std::string reason = is_absent ? "" : " (" + std::string(key.error().what()) + ")";
-      return "STILL MISSING: the master key with the id " + wanted + ", as " + from + reason +
-             ". Put it there before the gateway starts\n";
-    }
-    if (key->id() != wanted)
-      return "THE WRONG MASTER KEY: " + from + " has the id " + key->id() + ", and the store wants " +
-             wanted + ". Put that one there before the gateway starts\n";
-    return "The master key it wants is in place (id " + wanted + "): start the gateway\n";
+  static std::string master_key_line(server::MasterKeys& keys, const std::string& wanted) {
+    const server::KeySource& from = keys.configured();
+    const bool is_absent = from.type == server::KeySource::Type::kFile && !exists(from.what);
+    const auto found = keys.find(wanted);
+    if (found.has_value())
+      return "The master key it wants is in place (id " + wanted + "): start the gateway\n";
+    // Of a missing file the error says how to make a new key, which would be the wrong one.
+    const std::string reason = is_absent ? "" : " (" + std::string(found.error().what()) + ")";
+    if (found.error().what().contains(wanted) && !is_absent)
+      return "THE WRONG MASTER KEY" + reason + ". Put that one there before the gateway starts\n";
+    return "STILL MISSING: the master key with the id " + wanted + ", as " + from.shown() + reason +
+           ". Put it there before the gateway starts\n";
   }
 
   std::string file_;

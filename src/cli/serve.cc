@@ -96,7 +96,7 @@ class Serve final : public Command {
     const std::string after = "' " + std::string(tls ? "https" : "http") + "://" +
                               net::format_endpoint(server.gateway_endpoint()) +
                               "/echo/hello\n\nThe answer shows what the upstream saw: a credential that you "
-                              "never had. See the call in the "
+                              "never had, and that is masked where it comes back. See the call in the "
                               "audit log, and prove the log:\n\n" +
                               management_lines(server) + "\nCtrl-C stops.\n\n";
     return print_secret({before, key.reveal_text(), after});

@@ -52,7 +52,8 @@ TEST(ResourceTable, ShowsTheStateOfACredential) {
       row_of(
           policy::Kind::kCredential,
           R"({"name":"main","upstream":"openai","status":{"state":"unbound","version":3,"set_at":"2026-05-31T12:00:00Z"}})"),
-      "NAME  UPSTREAM  STATE    VERSION  SET\nmain  openai    unbound  3        24h\n");
+      "NAME  UPSTREAM  STATE    VERSION  SET  ROTATION  LAST USED\n"
+      "main  openai    unbound  3        24h  -         -\n");
 }
 
 TEST(ResourceTable, ShowsWhatAnApiKeyIsGoodFor) {

@@ -2,6 +2,7 @@
 // { kind: basic, username: optional }: `Authorization: Basic` (RFC 7617). Without a username the secret is
 // "user:password".
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "credentials/static_credential.h"
@@ -26,6 +27,14 @@ Result<std::optional<std::string>> read_username(const base::Document& auth) {
     return base::invalid_at(auth.place, "auth.username is at most 256 bytes of text without ':'");
   }
   return username;
+}
+
+// The password, and the pair as it is sent: without its padding, which not everybody writes down.
+Result<EchoMarks> marks_in(const Material& material, std::size_t password, std::string_view sent,
+                           vault::ProcessKey& key) {
+  const std::array<std::string_view, 2> secrets{material.secret.reveal_text().substr(password),
+                                                sent.substr(0, sent.find_last_not_of('=') + 1)};
+  return marks_of(material, secrets, key);
 }
 
 class BasicKind final : public Kind {
@@ -53,8 +62,10 @@ class BasicKind final : public Kind {
     const std::span<char> out(reinterpret_cast<char*>(value.reveal().data()), value.size());
     std::ranges::copy(kScheme, out.begin());
     crypto::base64_encode(pair.reveal(), out.subspan(kScheme.size()));
+    EchoMarks echoes = CLV_TRY(marks_in(material, username.has_value() ? 0 : secret.find(':') + 1,
+                                        value.reveal_text().substr(kScheme.size()), key));
     return seal_static(std::move(material.name), Spot::kField, "Authorization", std::move(value),
-                       material.bound_to, key);
+                       material.bound_to, std::move(echoes), key);
   }
 };
 

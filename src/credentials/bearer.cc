@@ -27,9 +27,10 @@ class BearerKind final : public Kind {
                       "its secret holds a space, which no bearer token may; the source must hold the "
                       "token alone, without 'Bearer'");
     }
+    EchoMarks echoes = CLV_TRY(marks_of(material, {&secret, 1}, key));
     base::SecretBytes value = CLV_TRY(join(key.arena(), "Bearer ", secret));
     return seal_static(std::move(material.name), Spot::kField, "Authorization", std::move(value),
-                       material.bound_to, key);
+                       material.bound_to, std::move(echoes), key);
   }
 };
 

@@ -10,10 +10,24 @@ const Kind& bearer_kind() noexcept;
 const Kind& header_kind() noexcept;
 const Kind& basic_kind() noexcept;
 const Kind& query_kind() noexcept;
+const Kind& session_login_kind() noexcept;
+const Kind& oauth2_client_credentials_kind() noexcept;
+const Kind& oauth2_refresh_token_kind() noexcept;
+const Kind& jwt_bearer_kind() noexcept;
+const Kind& aws_sigv4_kind() noexcept;
+const Kind& client_certificate_kind() noexcept;
 
 std::span<const Kind* const> catalog() noexcept {
-  static const std::array<const Kind*, 4> kinds = {&bearer_kind(), &header_kind(), &basic_kind(),
-                                                   &query_kind()};
+  static const std::array kinds = {&bearer_kind(),
+                                   &header_kind(),
+                                   &basic_kind(),
+                                   &query_kind(),
+                                   &session_login_kind(),
+                                   &oauth2_client_credentials_kind(),
+                                   &oauth2_refresh_token_kind(),
+                                   &jwt_bearer_kind(),
+                                   &aws_sigv4_kind(),
+                                   &client_certificate_kind()};
   return kinds;
 }
 

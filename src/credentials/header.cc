@@ -81,9 +81,10 @@ class HeaderKind final : public Kind {
     Settings settings = CLV_TRY(read(material.auth));
     const std::string_view secret = material.secret.reveal_text();
     CLV_TRY_VOID(check_secret(material.name, secret));
+    EchoMarks echoes = CLV_TRY(marks_of(material, {&secret, 1}, key));
     base::SecretBytes value = CLV_TRY(join(key.arena(), settings.prefix, secret));
     return seal_static(std::move(material.name), Spot::kField, std::move(settings.name), std::move(value),
-                       material.bound_to, key);
+                       material.bound_to, std::move(echoes), key);
   }
 };
 

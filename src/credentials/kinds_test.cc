@@ -4,6 +4,7 @@
 
 #include "credentials/catalog.h"
 #include "credentials/testing/bench.h"
+#include "credentials/testing/mask_bench.h"
 
 namespace claviger::credentials {
 namespace {
@@ -18,7 +19,7 @@ std::string written(const Entries& entries, std::string_view secret) {
   const base::Document auth = settings(entries);
   const auto kind = find_kind(auth);
   EXPECT_TRUE(kind.has_value());
-  const auto credential = bench.make(**kind, auth, secret);
+  const auto credential = bench.make(**kind, auth, secret, false);
   if (!credential.has_value()) return "error: " + std::string(credential.error().what());
   return bench.fields_of(**credential) + bench.query_of(**credential);
 }
@@ -108,6 +109,34 @@ TEST(Query, PercentEncodesAllButUnreservedCharacters) {
 TEST(Query, RefusesNamesThatWouldNeedEncoding) {
   for (const char* name : {"", "a b", "a=b", "a&b", "a[b]", "k\xc3\xa9y"}) {
     EXPECT_TRUE(is_refused({{"kind", "query"}, {"name", name}})) << name;
+  }
+}
+
+// Of a secret with what has to be encoded in it, in each form that goes out.
+TEST(StaticKinds, MarkWhatTheyPutOnARequest) {
+  const std::string secret = "fake/secret+of=24&bytes!";
+  const std::vector<testing::Entries> all = {{{"kind", "bearer"}},
+                                             {{"kind", "header"}, {"name", "X-Key"}, {"prefix", "Key "}},
+                                             {{"kind", "basic"}, {"username", "somebody"}},
+                                             {{"kind", "basic"}},
+                                             {{"kind", "query"}, {"name", "key"}}};
+  testing::MaskBench bench;
+  for (const testing::Entries& entries : all) {
+    const base::Document auth = settings(entries);
+    const Kind* kind = *find_kind(auth);
+    const std::string user = kind->name() == "basic" && entries.size() == 1 ? "somebody:" : "";
+    const auto made = bench.bench().make(*kind, auth, user + secret);
+    ASSERT_TRUE(made.has_value()) << made.error().what();
+    const EchoMarks& marks = (*made)->echoes();
+    const std::string sent = bench.bench().fields_of(**made) + bench.bench().query_of(**made);
+    EXPECT_NE(bench.mask(marks, sent, {100000}), sent) << sent;
+    EXPECT_EQ(bench.found(), 1U);
+    EXPECT_EQ(bench.mask(marks, secret, {100000}), std::string(secret.size(), '*')) << kind->name();
+    EXPECT_TRUE(bench.bench().make(*kind, auth, user + secret, false).value()->echoes().is_empty());
+    const auto shorter = bench.bench().make(*kind, auth, user + "fake-15-bytes..");
+    ASSERT_FALSE(shorter.has_value()) << kind->name();
+    EXPECT_TRUE(shorter.error().what().starts_with(
+        "credential 'fake-credential': its secret is shorter than 16 bytes"));
   }
 }
 

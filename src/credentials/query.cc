@@ -63,9 +63,10 @@ class QueryKind final : public Kind {
     std::string parameter = CLV_TRY(read_name(material.auth));
     const std::string_view secret = material.secret.reveal_text();
     CLV_TRY_VOID(check_secret(material.name, secret));
+    EchoMarks echoes = CLV_TRY(marks_of(material, {&secret, 1}, key));
     base::SecretBytes value = CLV_TRY(percent_encode(key.arena(), secret));
     return seal_static(std::move(material.name), Spot::kQuery, std::move(parameter), std::move(value),
-                       material.bound_to, key);
+                       material.bound_to, std::move(echoes), key);
   }
 };
 

@@ -11,21 +11,25 @@ bool is_control(char c) noexcept { return static_cast<unsigned char>(c) < 0x20 |
 
 }  // namespace
 
-StaticCredential::StaticCredential(std::string name, Spot spot, std::string target, vault::Sealed value)
-    : Credential(std::move(name)), spot_(spot), target_(std::move(target)), value_(std::move(value)) {}
+StaticCredential::StaticCredential(std::string name, Spot spot, std::string target, vault::Sealed value,
+                                   EchoMarks echoes)
+    : Credential(std::move(name), std::move(echoes)),
+      spot_(spot),
+      target_(std::move(target)),
+      value_(std::move(value)) {}
 
-Result<void> StaticCredential::write_query(http::HeadWriter& out, vault::Opener& opener) const {
+Result<void> StaticCredential::write_query(http::HeadWriter& out, const Attaching& with) const {
   if (spot_ != Spot::kQuery) return ok();
   out.append(target_);
   out.append('=');
-  return open_into(out, opener);
+  return open_into(out, with.opener);
 }
 
-Result<void> StaticCredential::write_fields(http::HeadWriter& out, vault::Opener& opener) const {
+Result<void> StaticCredential::write_fields(http::HeadWriter& out, const Attaching& with) const {
   if (spot_ != Spot::kField) return ok();
   out.append(target_);
   out.append(": ");
-  CLV_TRY_VOID(open_into(out, opener));
+  CLV_TRY_VOID(open_into(out, with.opener));
   out.append("\r\n");
   return ok();
 }
@@ -72,9 +76,10 @@ Result<base::SecretBytes> join(base::SecretArena& arena, std::string_view prefix
 
 std::unique_ptr<const Credential> seal_static(std::string name, Spot spot, std::string target,
                                               base::SecretBytes value, std::string_view bound_to,
-                                              vault::ProcessKey& key) {
+                                              EchoMarks echoes, vault::ProcessKey& key) {
   vault::Sealed sealed = key.seal(value.reveal(), bound_to);
-  return std::make_unique<StaticCredential>(std::move(name), spot, std::move(target), std::move(sealed));
+  return std::make_unique<StaticCredential>(std::move(name), spot, std::move(target), std::move(sealed),
+                                            std::move(echoes));
 }
 
 }  // namespace claviger::credentials

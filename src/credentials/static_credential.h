@@ -36,7 +36,7 @@ enum class Spot : std::uint8_t { kField, kQuery };
 // name is not.
 class StaticCredential final : public Credential {
  public:
-  StaticCredential(std::string name, Spot spot, std::string target, vault::Sealed value);
+  StaticCredential(std::string name, Spot spot, std::string target, vault::Sealed value, EchoMarks echoes);
 
   std::string_view field_name() const noexcept override {
     return spot_ == Spot::kField ? target_ : std::string_view();
@@ -44,8 +44,8 @@ class StaticCredential final : public Credential {
   std::string_view query_name() const noexcept override {
     return spot_ == Spot::kQuery ? target_ : std::string_view();
   }
-  Result<void> write_query(http::HeadWriter& out, vault::Opener& opener) const override;
-  Result<void> write_fields(http::HeadWriter& out, vault::Opener& opener) const override;
+  Result<void> write_query(http::HeadWriter& out, const Attaching& with) const override;
+  Result<void> write_fields(http::HeadWriter& out, const Attaching& with) const override;
 
   const vault::Sealed& sealed() const noexcept { return value_; }
 
@@ -57,9 +57,10 @@ class StaticCredential final : public Credential {
   vault::Sealed value_;
 };
 
-// Seals `value`, whole as it is to be sent, and wipes it. `target` is the name of the field or parameter.
+// Seals `value`, whole as it is to be sent, and wipes it. `target` is the name of the field or parameter; `echoes`: marks_of() what
+// is secret in it.
 std::unique_ptr<const Credential> seal_static(std::string name, Spot spot, std::string target,
                                               base::SecretBytes value, std::string_view bound_to,
-                                              vault::ProcessKey& key);
+                                              EchoMarks echoes, vault::ProcessKey& key);
 
 }  // namespace claviger::credentials

@@ -126,6 +126,12 @@ Sha256Digest Sha256::digest(std::span<const std::byte> data) noexcept {
 
 Sha256Digest Sha256::digest(std::string_view text) noexcept { return digest(std::as_bytes(std::span(text))); }
 
+Sha256Digest Sha256::digest_pieces(std::span<const std::string_view> pieces) noexcept {
+  Hashing hashing;
+  for (const std::string_view piece : pieces) hashing.add(std::as_bytes(std::span(piece)));
+  return hashing.end();
+}
+
 Sha256Digest Sha256::digest_parts(std::span<const std::string_view> parts) noexcept {
   Hashing hashing;
   for (const std::string_view part : parts) {

@@ -22,6 +22,8 @@ class Sha256 {
   // Of the parts one after the other, each preceded by its length (8 bytes, big-endian): no two lists of
   // parts have the same input.
   Sha256Digest digest_parts(std::span<const std::string_view> parts) noexcept;
+  // Of one text that lies in pieces.
+  Sha256Digest digest_pieces(std::span<const std::string_view> pieces) noexcept;
 };
 
 // Time depends on the size alone. False when sizes differ.

@@ -54,13 +54,23 @@ std::optional<policy::UpstreamIndex> same_upstream(const Call& call, const World
   return route->upstream;
 }
 
+// Whether the credential that a request carries was not taken back for good since: neither revoked nor deleted. One that is disabled for
+// the time being, or has another secret by now, is no reason to cut what was sent with it.
+bool keeps_credential(const Call& call, const UpstreamRuntime& upstream) noexcept {
+  if (&upstream == call.upstream || call.credential == nullptr) return true;
+  const std::string& name = call.credential->credential->name();
+  const auto& all = upstream.source->credentials;
+  const auto found = std::ranges::find(all, name, &policy::CredentialResource::name);
+  return found != all.end() && found->state != policy::CredentialState::kRevoked;
+}
+
 // What the stages decided, decided again by `world`: until when the call may go on; none when it may not.
 std::optional<WallTime> allowed_until(const Call& call, const World& world, WallTime now) noexcept {
   const policy::Snapshot& policy = *world.policy;
   const auto who = still_known(call, policy, now);
   if (!who || policy.principal(who->principal).name != call.principal->name) return std::nullopt;
   const auto upstream = same_upstream(call, world);
-  if (!upstream) return std::nullopt;
+  if (!upstream || !keeps_credential(call, *(*world.upstreams)[*upstream])) return std::nullopt;
   const policy::Grant* grant = policy.authorize(who->principal, *upstream, call.head->method,
                                                 call.head->method_text, call.path_below_mount(), now);
   if (grant == nullptr) return std::nullopt;

@@ -64,7 +64,7 @@ class ActiveCalls {
 
   // Ends those that would not get through under `world`: whose key was revoked, has another hash, another owner or other
   // addresses, whose certificate is another's or good no more, whose principal was disabled, to which no grant gives this
-  // request, or whose upstream is not where it was.
+  // request, whose upstream is not where it was, or whose credential was revoked or deleted.
   void recheck(const World& world, WallTime now) noexcept;
   // Ends those whose key, certificate or grant has run out since. Costs a comparison while none has.
   void end_expired(const World& world, WallTime now) noexcept;

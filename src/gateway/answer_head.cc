@@ -20,7 +20,6 @@ constexpr bool is_dropped(FieldName name) noexcept {
     case FieldName::kTransferEncoding:
     case FieldName::kUpgrade:
     case FieldName::kContentLength:
-    case FieldName::kSetCookie:        // would hand the caller a credential of the upstream's making
     case FieldName::kXClavigerError:   // the gateway's own word
     case FieldName::kVia:
       return true;
@@ -30,9 +29,15 @@ constexpr bool is_dropped(FieldName name) noexcept {
 }
 
 // Alt-Svc would lead callers around the gateway.
-bool is_dropped_by_name(const http::Field& field) noexcept {
-  return field.known == FieldName::kOther && field.name.size() == 7 &&
-         base::equals_ignore_case(field.name, "alt-svc");
+bool is_alt_svc(const http::Field& field) noexcept {
+  return field.name.size() == 7 && base::equals_ignore_case(field.name, "alt-svc");
+}
+
+// Would hand the caller a credential of the upstream's making (Set-Cookie2: RFC 2965, obsolete).
+bool is_cookie(const http::Field& field) noexcept {
+  return field.known == FieldName::kSetCookie ||
+         (field.known == FieldName::kOther && field.name.size() == 11 &&
+          base::equals_ignore_case(field.name, "set-cookie2"));
 }
 
 bool is_nominated(const http::Fields& fields, std::string_view name) noexcept {
@@ -47,10 +52,12 @@ bool is_nominated(const http::Fields& fields, std::string_view name) noexcept {
   return nominated;
 }
 
-void write_fields(const http::ResponseHead& answer, http::HeadWriter& out) noexcept {
+void write_fields(const http::ResponseHead& answer, const policy::AnswerRules& rules,
+                  http::HeadWriter& out) noexcept {
   const bool has_connection = answer.fields.find(FieldName::kConnection) != nullptr;
   for (const http::Field& field : answer.fields) {
-    if (is_dropped(field.known) || is_dropped_by_name(field)) continue;
+    if (is_dropped(field.known) || (field.known == FieldName::kOther && is_alt_svc(field))) continue;
+    if (!rules.pass_cookies && is_cookie(field)) continue;
     if (has_connection && is_nominated(answer.fields, field.name)) continue;
     out.field(field.known == FieldName::kXRequestId ? std::string_view("X-Upstream-Request-Id") : field.name,
               field.value);
@@ -72,9 +79,9 @@ AnswerFraming answer_framing(const http::RequestHead& request, const http::Respo
 
 bool write_answer_head(const http::RequestHead& request, const http::ResponseHead& answer,
                        AnswerFraming framing, bool keep_alive, std::string_view request_id,
-                       http::HeadWriter& out) noexcept {
+                       const policy::AnswerRules& rules, http::HeadWriter& out) noexcept {
   out.status_line(answer.status, answer.reason);
-  write_fields(answer, out);
+  write_fields(answer, rules, out);
   out.field("X-Request-Id", request_id);
   // With kNone this is what a GET would have got (HEAD) or what the caller has already (304).
   if (framing == AnswerFraming::kLength || (framing == AnswerFraming::kNone && answer.has_content_length))
@@ -86,9 +93,10 @@ bool write_answer_head(const http::RequestHead& request, const http::ResponseHea
   return out.fits();
 }
 
-bool write_interim_head(const http::ResponseHead& answer, http::HeadWriter& out) noexcept {
+bool write_interim_head(const http::ResponseHead& answer, const policy::AnswerRules& rules,
+                        http::HeadWriter& out) noexcept {
   out.status_line(answer.status, answer.reason);
-  write_fields(answer, out);
+  write_fields(answer, rules, out);
   out.end();
   return out.fits();
 }

@@ -14,6 +14,7 @@ struct AnswerHeadTest : ::testing::Test {
   std::string text;
   http::ResponseHead answer;
   http::RequestHead request;
+  policy::AnswerRules rules;
 
   std::string written(std::string_view from, http::Method method = http::Method::kGet,
                       bool keep_alive = true) {
@@ -22,7 +23,7 @@ struct AnswerHeadTest : ::testing::Test {
     std::string room(4096, '\0');
     http::HeadWriter out(room);
     EXPECT_TRUE(write_answer_head(request, answer, answer_framing(request, answer), keep_alive,
-                                  "the-request-id", out));
+                                  "the-request-id", rules, out));
     return std::string(out.text());
   }
 };
@@ -39,6 +40,14 @@ TEST_F(AnswerHeadTest, DropsCookiesHopsAndWhatOnlyTheGatewayMaySay) {
       "5\r\nX-Claviger-Error: denied\r\n"
       "Alt-Svc: h3=\":443\"\r\nVia: 1.1 x\r\nContent-Length: 0\r\n\r\n");
   EXPECT_EQ(head, "HTTP/1.1 200 OK\r\nX-Request-Id: the-request-id\r\nContent-Length: 0\r\n\r\n");
+}
+
+TEST_F(AnswerHeadTest, PassesCookiesWhereTheUpstreamsRulesSayIt) {
+  constexpr std::string_view kAnswer =
+      "HTTP/1.1 200 OK\r\nSet-Cookie: a=1\r\nset-cookie2: b=2\r\nContent-Length: 0\r\n\r\n";
+  EXPECT_EQ(written(kAnswer).find("ookie"), std::string::npos);
+  rules.pass_cookies = true;
+  EXPECT_NE(written(kAnswer).find("Set-Cookie: a=1\r\nset-cookie2: b=2\r\n"), std::string::npos);
 }
 
 TEST_F(AnswerHeadTest, TheUpstreamsRequestIdComesUnderAnotherName) {

@@ -62,7 +62,9 @@ http::ProblemExtras extras_for_quota(const Call& call, RateLimitText& text) {
 http::ProblemExtras extras_for(const Call& call, const policy::Rate& address_rate, Code code,
                                RateLimitText& text) {
   http::ProblemExtras extras;
-  if (code == Code::kNoCredential) extras.retry_after_seconds = kRetryNoCredential;
+  if (code == Code::kNoCredential)
+    extras.retry_after_seconds = call.retry_after > 0 ? call.retry_after : kRetryNoCredential;
+  if (code == Code::kUpstreamFailed) extras.retry_after_seconds = call.retry_after;  // of a token endpoint
   if (code == Code::kUnavailable) extras.retry_after_seconds = kRetryUnavailable;
   if (code != Code::kLimited) return extras;
   if (call.has_its_share) {

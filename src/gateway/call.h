@@ -5,6 +5,8 @@
 #include <bitset>
 #include <chrono>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string_view>
 
 #include "base/clock.h"
@@ -37,9 +39,21 @@ enum class Decision : std::uint8_t {
 std::string_view decision_name(Decision decision) noexcept;  // "allowed"
 Decision decision_of(Code refused) noexcept;
 
+// Echoes of its credential that were overwritten.
+struct EchoesMasked {
+  std::uint64_t in_head = 0;  // of the answer, interim ones included
+  std::uint64_t in_body = 0;
+};
+
 struct Call;
 // For the record: what refuses the call, in one word of the schema's (docs/formats/audit_events.md), a literal.
 Error refused_by(std::string_view rule, Call& call, Error error) noexcept;
+
+// A body of which all is held before the head is written: it goes out with its length, and without asking for leave.
+struct WholeBody {
+  std::uint64_t size = 0;
+  crypto::Sha256Digest digest{};  // where the credential asks for it
+};
 
 // One call on its way through the pipeline: what came in, and what the stages have found out so far.
 // Everything is borrowed: the head from the connection, the rest from the world that the call holds on to.
@@ -81,8 +95,13 @@ struct Call {
   // strip
   std::bitset<http::kMaxFields> forward;  // of head->fields
   // attach
-  const credentials::Credential* credential = nullptr;
-  std::uint32_t credential_version = 0;
+  const ReadyCredential* credential = nullptr;
+  std::shared_ptr<const credentials::Token> token;  // that it carries; null: its credential needs none
+  bool needs_token = false;  // it must be fetched; the pipeline stops here
+  bool has_another_token = false;  // than the one that the upstream refused: not a third
+  std::uint32_t credential_period = 0;  // of its life, in which the call was let through
+  std::uint32_t retry_after =
+      0;  // seconds, until one of the upstream's credentials may be usable; 0: nobody knows
 
   // What decided it, for the record. Stages that refuse say by which rule; a literal.
   Decision decision = Decision::kRefused;
@@ -92,6 +111,7 @@ struct Call {
   // relay
   std::uint64_t started = 0;  // which event of the lane says that it begins; 0: none does
   bool has_its_share = false;  // of the upstream's connections: refused for that
+  std::optional<WholeBody> body;  // nothing: it is sent on as it comes
 
   // What came of it, for the record.
   bool revoked = false;  // while under way: the caller's connection is broken off, whatever the outcome says
@@ -100,6 +120,7 @@ struct Call {
   std::uint64_t bytes_in = 0;
   std::uint64_t bytes_out = 0;
   std::uint32_t credential_opened = 0;  // how often its secret was decrypted
+  EchoesMasked echoes;
   std::chrono::microseconds waited{};  // before it was sent: for the audit log and for quotas
   std::chrono::microseconds connect{};  // for connections to the upstream
   std::chrono::microseconds first_byte{};  // from its beginning to the head of the answer

@@ -13,6 +13,8 @@
 #include "base/file_trust.h"
 #include "base/parse.h"
 #include "crypto/hash.h"
+#include "gateway/token_endpoint.h"
+#include "net/client_identity.h"
 
 namespace claviger::gateway {
 namespace {
@@ -109,16 +111,25 @@ std::string pool_key(const policy::UpstreamResource& resource, const std::string
 // --- CA files ------------------------------------------------------------------------------------
 
 // To put another certificate into it is to change whom a secret is sent to.
-Result<CaFile> read_ca_file(const policy::UpstreamResource& upstream) {
-  const std::string& path = upstream.tls.ca;
+Result<CaFile> read_ca(const std::string& path, std::string_view what) {
   if (path.empty()) return CaFile();
+  const std::string name = std::string(what) + " '" + path + "'";
+  const auto unreadable = [&] {
+    return Error::formatted(Code::kInvalid, Blame::kOperator, name + " cannot be read");
+  };
   const base::Descriptor file(path, O_RDONLY | O_NONBLOCK);  // a FIFO must not hang us
-  if (!file.is_open()) return wrong_ca(upstream, "tls.ca '" + path + "' cannot be read");
+  if (!file.is_open()) return unreadable();
   if (const auto trusted = base::check_not_writable_by_others(file.number(), path); !trusted.has_value())
-    return wrong_ca(upstream, "tls.ca: " + std::string(trusted.error().what()));
+    return trusted.error().within(what);
   CaFile ca{read_regular_file(file.number()), {}};
-  if (ca.pem.empty()) return wrong_ca(upstream, "tls.ca '" + path + "' cannot be read");
+  if (ca.pem.empty()) return unreadable();
   ca.digest = base::format_hex(crypto::Sha256().digest(ca.pem));
+  return ca;
+}
+
+Result<CaFile> read_ca_file(const policy::UpstreamResource& upstream) {
+  auto ca = read_ca(upstream.tls.ca, "tls.ca");
+  if (!ca.has_value()) return wrong_ca(upstream, ca.error().what());
   return ca;
 }
 
@@ -152,7 +163,10 @@ Result<std::shared_ptr<const net::ClientTrust>> load_trust(const policy::Upstrea
 Result<void> check_ca_files(const UpstreamTable& upstreams) {
   TrustCache trusts(&upstreams);
   for (const auto& upstream : upstreams) {
-    if (!upstream || !upstream->endpoints || upstream->resource->tls.ca.empty()) continue;
+    if (!upstream || !upstream->endpoints) continue;
+    for (const policy::CredentialResource& credential : upstream->source->credentials)
+      CLV_TRY_VOID(check_token_ca(credential, *upstream->resource, trusts));
+    if (upstream->resource->tls.ca.empty()) continue;
     const CaFile ca = CLV_TRY(read_ca_file(*upstream->resource));
     CLV_TRY(load_trust(*upstream->resource, ca, trusts));
   }
@@ -199,6 +213,20 @@ Result<void> set_destination(UpstreamRuntime& upstream, const WorldSettings& set
   return ok();
 }
 
+void bind_connections(ReadyCredential& credential, const UpstreamRuntime& upstream) {
+  const auto& identity = credential.credential->identity();
+  if (!identity) return;
+  auto endpoints = std::make_shared<std::vector<UpstreamEndpoint>>(*upstream.endpoints);
+  for (UpstreamEndpoint& endpoint : *endpoints) {
+    net::ClientTlsOptions options = endpoint.tls->options();
+    options.identity = identity;
+    endpoint.tls = std::make_shared<net::ClientTls>(endpoint.tls->trust(), std::move(options));
+  }
+  credential.endpoints = std::move(endpoints);
+  credential.pool_key = upstream.pool_key + "|" + credential.credential->name() + "|" +
+                        std::to_string(credential.version) + "|" + identity->fingerprint();
+}
+
 const base::Document& auth_of(const policy::CredentialResource& credential,
                               const policy::UpstreamResource& upstream) noexcept {
   return credential.auth.type == base::Document::Type::kNull ? upstream.auth : credential.auth;
@@ -215,9 +243,11 @@ bool is_first_form(const policy::UpstreamResource& upstream) {
 }  // namespace
 
 std::string digest_destination(const policy::UpstreamResource& upstream,
-                               const policy::CredentialResource& credential, std::string_view ca_digest) {
+                               const policy::CredentialResource& credential, std::string_view ca_digest,
+                               std::string_view token_ca_digest) {
   std::string settings;
   append_settings(settings, auth_of(credential, upstream));
+  if (!token_ca_digest.empty()) append_text(settings, 'c', token_ca_digest);
   const http::BaseUrl& url = upstream.base_url;
   const std::string_view scheme = url.tls ? "https" : "http";
   if (is_first_form(upstream)) {
@@ -246,7 +276,8 @@ std::string digest_destination(const policy::UpstreamResource& upstream,
 Result<std::string> destination_digest(const policy::UpstreamResource& upstream,
                                        const policy::CredentialResource& credential) {
   const CaFile ca = CLV_TRY(read_ca_file(upstream));
-  return digest_destination(upstream, credential, ca.digest);
+  const CaFile token_ca = CLV_TRY(read_token_ca(credential, upstream));
+  return digest_destination(upstream, credential, ca.digest, token_ca.digest);
 }
 
 }  // namespace claviger::gateway

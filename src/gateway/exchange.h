@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <optional>
 
 #include "base/result.h"
+#include "credentials/body_coder.h"
 #include "gateway/answer_head.h"
+#include "gateway/answer_mask.h"
+#include "gateway/body_copy.h"
 #include "gateway/call.h"
 #include "gateway/interruption.h"
 #include "gateway/upstream_pool.h"
@@ -33,23 +37,28 @@ struct HeldBody {
 class Exchange final : public net::HangupWatcher, public Interruptible {
  public:
   Exchange(Worker& worker, http::ServerConnection& caller, Call& call, UpstreamPool::Lease& lease,
-           HeldBody& held, Interruption& interruption) noexcept
+           HeldBody& held, BodyCopy& copy, Interruption& interruption) noexcept
       : worker_(worker),
         caller_(caller),
         call_(call),
         lease_(lease),
         upstream_(lease.connection()),
         held_(held),
+        copy_(copy),
         interruption_(interruption),
-        timeouts_(call.upstream->resource->timeouts) {}
+        timeouts_(call.upstream->resource->timeouts),
+        mask_(worker, call) {}
 
-  // Requires: the exchange outlives the task.
+  // Requires: the exchange outlives the task, and begins in the turn that it was made in: a token is good then, and masked.
   net::Task<Result<void>> run();
 
   // After run():
   bool is_reusable() const noexcept { return reusable_; }  // the upstream connection
   bool answer_began() const noexcept { return upstream_.answer_began(); }
   bool caller_is_gone() const noexcept { return caller_gone_; }
+  // The upstream does not know the session that the request carried, and there is another now: the call is to be sent once more. The
+  // caller has seen nothing of this answer.
+  bool has_another_token() const noexcept { return has_another_token_; }
   // Not a byte of the request left, and what was taken of its body is held for the next attempt.
   bool nothing_was_sent() const noexcept { return nothing_sent_ && !upload_error_; }
   // Nothing of the request was used up, and the caller has seen nothing of this attempt.
@@ -65,17 +74,26 @@ class Exchange final : public net::HangupWatcher, public Interruptible {
 
   net::Task<Result<void>> send_head();
   void append_early_body(http::HeadWriter& out);
+  void append_copy(http::HeadWriter& out);
+  net::Task<void> upload_copy();
   bool hold(std::string_view text, std::size_t head_size);
   net::Task<void> upload();
   bool waits_for_caller() const noexcept;
   std::chrono::milliseconds time_for_head() const noexcept;
   net::Task<Result<void>> send_piece(std::string_view piece);
+  net::Task<Result<void>> send_coded(std::string_view piece);
   net::Task<Result<void>> download();
+  // exchange_renewal.cc
+  net::Task<Result<bool>> is_session_lost();
+  bool can_be_sent_again() const noexcept;
+  net::Task<Result<void>> renew_session();
   net::Task<Result<void>> read_final_head();
   Result<void> write_head();
   net::Task<Result<void>> stream_body();
-  net::Task<Result<void>> write_piece(std::string_view piece);
+  net::Task<Result<void>> write_piece(AnswerMask::Released body);
   net::Task<void> end_upload();
+
+  static constexpr int kReadsBeforeYield = 16;  // of a body that never makes us wait: others get their turn
 
   Worker& worker_;
   http::ServerConnection& caller_;
@@ -83,10 +101,15 @@ class Exchange final : public net::HangupWatcher, public Interruptible {
   UpstreamPool::Lease& lease_;
   http::ClientConnection& upstream_;
   HeldBody& held_;
+  BodyCopy& copy_;
   Interruption& interruption_;
   const policy::UpstreamTimeouts& timeouts_;
+  AnswerMask mask_;
   net::Child upload_;
+  std::unique_ptr<credentials::BodyCoder>
+      coder_;  // of the body, where it goes out in a form of the credential's making
   std::string_view pending_;  // a piece of the body that did not fit behind the head
+  std::size_t copied_ = 0;  // pieces of the copy that went behind it
   std::optional<Error> upload_error_;  // why the body did not arrive whole, when the caller is to blame
   AnswerFraming framing_ = AnswerFraming::kNone;
   bool request_sent_ = false;
@@ -97,6 +120,7 @@ class Exchange final : public net::HangupWatcher, public Interruptible {
   bool interim_in_line_ = false;  // the caller has not taken all of it
   bool ending_ = false;  // the upload is not worth going on with
   bool caller_gone_ = false;
+  bool has_another_token_ = false;
   bool reusable_ = false;
 };
 

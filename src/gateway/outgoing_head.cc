@@ -43,44 +43,68 @@ bool write_query(std::string_view query, const UpstreamRuntime& upstream, http::
   return wrote;
 }
 
-Result<void> write_request_line(const Call& call, vault::Opener& opener, http::HeadWriter& out) {
+Result<void> write_request_line(const Call& call, const credentials::Attaching& with, http::HeadWriter& out) {
   const http::RequestHead& head = *call.head;
+  const credentials::Credential& credential = *call.credential->credential;
   const std::string& base_path = call.upstream->resource->base_url.path;
   out.append(head.method_text);
   out.append(' ');
   out.append(base_path);
   out.append(call.rest.empty() && base_path.empty() ? std::string_view("/") : call.rest);
   const bool has_query = head.has_query && write_query(head.query, *call.upstream, out);
-  if (!call.credential->query_name().empty()) {
+  if (!credential.query_name().empty()) {
     out.append(has_query ? '&' : '?');
-    CLV_TRY_VOID(call.credential->write_query(out, opener));
+    CLV_TRY_VOID(credential.write_query(out, with));
   }
   out.append(" HTTP/1.1\r\n");
   return ok();
 }
 
-void write_framing(const http::RequestHead& head, http::HeadWriter& out) {
-  if (head.framing == http::Framing::kChunked) out.append("Transfer-Encoding: chunked\r\n");
-  if (head.framing == http::Framing::kLength) out.field("Content-Length", head.content_length);
+void write_framing(const Call& call, bool is_coded, http::HeadWriter& out) {
+  const http::RequestHead& head = *call.head;
+  if (call.body) {
+    if (head.framing != http::Framing::kNone) out.field("Content-Length", call.body->size);
+    return;
+  }
+  if (is_coded) {
+    out.field("Content-Length", call.credential->credential->coded_size(head));
+  } else if (head.framing == http::Framing::kChunked) {
+    out.append("Transfer-Encoding: chunked\r\n");
+  } else if (head.framing == http::Framing::kLength) {
+    out.field("Content-Length", head.content_length);
+  }
   if (head.expects_continue) out.append("Expect: 100-continue\r\n");
 }
 
 }  // namespace
 
 Result<void> write_outgoing_head(const Call& call, std::string_view host, vault::Opener& opener,
-                                 http::HeadWriter& out) {
+                                 http::HeadWriter& out, std::unique_ptr<credentials::BodyCoder>* coder) {
   const http::RequestHead& head = *call.head;
-  CLV_TRY_VOID(write_request_line(call, opener, out));
+  const bool is_coded = call.credential->credential->body_need(head) == credentials::BodyNeed::kCoded;
+  const credentials::Attaching with{.opener = opener,
+                                    .now = call.wall,
+                                    .token = call.token.get(),
+                                    .payload = call.body ? &call.body->digest : nullptr,
+                                    .request = &head,
+                                    .coder = coder};
+  CLV_TRY_VOID(write_request_line(call, with, out));
   out.field("Host", host);
-  for (std::size_t i = 0; i < head.fields.size(); ++i)
-    if (call.forward[i]) out.field(head.fields[i].name, head.fields[i].value);
+  for (std::size_t i = 0; i < head.fields.size(); ++i) {
+    if (!call.forward[i]) continue;
+    if (is_coded && head.fields[i].known == http::FieldName::kContentEncoding)
+      continue;  // the credential's to say
+    out.field(head.fields[i].name, head.fields[i].value);
+  }
+  // What is coded could not be searched for the credential.
+  if (call.upstream->masks) out.append("Accept-Encoding: identity\r\n");
   if (call.trace.is_there()) {
     const auto parent = write_traceparent(call.trace, call.span_id());
     out.field("traceparent", {parent.data(), parent.size()});
   }
   out.field("X-Request-Id", call.id());
-  write_framing(head, out);
-  CLV_TRY_VOID(call.credential->write_fields(out, opener));
+  write_framing(call, is_coded, out);
+  CLV_TRY_VOID(call.credential->credential->write_fields(out, with));
   out.end();
   if (!out.fits())
     return Error(Code::kHeadTooLarge, Blame::kCaller,

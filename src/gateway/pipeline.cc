@@ -27,7 +27,7 @@ std::span<const Stage> all_stages() noexcept { return kStages; }
 Result<void> run_pipeline(Call& call, Worker& worker) noexcept {
   for (const Stage& stage : kStages) {
     CLV_TRY_VOID(stage.run(call, worker));
-    if (call.needs_lease) break;
+    if (call.needs_lease) break;  // what needs a token has come to the last of them
   }
   return ok();
 }

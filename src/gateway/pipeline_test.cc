@@ -41,7 +41,7 @@ TEST_F(PipelineTest, AllowsWhatAGrantAllowsAndFindsOutWho) {
   EXPECT_EQ(call.principal->name, "alice");
   EXPECT_EQ(call.grant->name, "main");
   EXPECT_EQ(call.rest, "/v1/models");
-  EXPECT_EQ(call.credential->name(), "api-main");
+  EXPECT_EQ(call.credential->credential->name(), "api-main");
 }
 
 TEST_F(PipelineTest, RefusesByDefault) {
@@ -132,6 +132,30 @@ TEST_F(PipelineTest, PutsTheCredentialOnAndTakesTheCallersOff) {
   EXPECT_EQ(head.find("Host: gw"), std::string::npos);
 }
 
+TEST_F(PipelineTest, AsksForWholeAnswersAsTheyAreWhereTheyAreMasked) {
+  const std::string asking =
+      "X-API-Key: $KEY\r\nAccept-Encoding: gzip\r\naccept_encoding: br\r\nRange: bytes=0-1\r\n"
+      "IF-RANGE: \"x\"\r\nA-IM: vcdiff\r\nAccept-Charset: utf-16\r\nAccept: */*\r\n";
+  const std::string head = sent(get("/api/v1/x", asking));
+  for (const char* gone : {"gzip", "br\r\n", "Range", "RANGE", "A-IM", "utf-16"})
+    EXPECT_EQ(head.find(gone), std::string::npos) << gone;
+  EXPECT_NE(head.find("Accept: */*\r\nAccept-Encoding: identity\r\n"), std::string::npos) << head;
+  EXPECT_NE(sent(get("/api/v1/x")).find("Accept-Encoding: identity\r\n"), std::string::npos);
+
+  policy::Resources resources = stand.resources();
+  resources.upstreams[0].answers.mask = false;
+  stand.adopt(std::move(resources));
+  const WorldUse world(stand.worker().pools);
+  Call call = stand.call(get("/api/v1/x", asking));
+  call.world = &world->world();
+  ASSERT_TRUE(stand.run(call).has_value());
+  const std::string open = stand.outgoing(call);
+  EXPECT_NE(open.find("Accept-Encoding: gzip\r\naccept_encoding: br\r\nRange: bytes=0-1\r\n"),
+            std::string::npos)
+      << open;
+  EXPECT_EQ(open.find("identity"), std::string::npos);
+}
+
 TEST_F(PipelineTest, ACallerCannotBringACredentialInDisguise) {
   const std::string head =
       sent(get("/api/v1/x",
@@ -216,6 +240,7 @@ TEST_F(PipelineTest, SaysForTheRecordWhatRefusedACall) {
   EXPECT_EQ(rule(get("/api/v1/x", "")), "no_key");
   EXPECT_EQ(rule(get("/api/v1/x", "X-API-Key: fake\r\n")), "key_form");
   EXPECT_EQ(rule(get("/api/v2/x")), "no_grant");
+  EXPECT_EQ(rule(get("/api/v1/keys")), "denied_path");
   EXPECT_EQ(rule("TRACK /api/v1/x HTTP/1.1\r\nHost: gw\r\nX-API-Key: $KEY\r\n\r\n"), "method");
   EXPECT_EQ(rule(get("/nowhere")), "no_upstream");
   EXPECT_EQ(rule(get("/api/a%2Fb")), "encoded_slash");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway/record.h"
 
+#include <utility>
+
 #include "audit/event.h"
 
 namespace claviger::gateway {
@@ -42,8 +44,10 @@ telemetry::AccessRecord describe(Worker& worker, const Call& call) noexcept {
   record.status = call.status;
   record.code = call.outcome;
   if (call.grant != nullptr) record.grant = call.grant->name;
-  if (call.credential != nullptr) record.credential = call.credential->name();
-  record.credential_version = call.credential_version;
+  if (call.credential != nullptr) {
+    record.credential = call.credential->credential->name();
+    record.credential_version = call.credential->version;
+  }
   record.credential_opened = call.credential_opened;
   record.bytes_in = call.bytes_in;
   record.bytes_out = call.bytes_out;
@@ -75,6 +79,20 @@ void write_event(Worker& worker, const Call& call, const telemetry::AccessRecord
   worker.metrics.add(telemetry::Counter::kAuditEvents);
 }
 
+// Rare, and so of no great haste.
+[[gnu::cold]] void write_echoes(Worker& worker, const Call& call) noexcept {
+  worker.metrics.add(telemetry::Counter::kCredentialEchoesMasked, call.echoes.in_head + call.echoes.in_body);
+  if (worker.lane == nullptr) return;
+  audit::Event event(call.wall, "credential.echo_masked");
+  event.add("request_id", call.id()).add("principal", call.principal->name);
+  event.add("upstream", call.upstream->resource->name);
+  event.add("credential", call.credential->credential->name());
+  if (call.echoes.in_head > 0) event.add("in_head", call.echoes.in_head);
+  if (call.echoes.in_body > 0) event.add("in_body", call.echoes.in_body);
+  worker.lane->append(std::move(event).text());
+  worker.metrics.add(telemetry::Counter::kAuditEvents);
+}
+
 void count_refusal(Worker& worker, const telemetry::AccessRecord& record) noexcept {
   const Monotonic now = worker.loop.now();
   if (record.principal.empty()) worker.refusals.count(record.code, record.address, now, record.time);
@@ -94,6 +112,7 @@ void record_start(Worker& worker, Call& call) noexcept {
 }
 
 void record_call(Worker& worker, const Call& call) noexcept {
+  if (call.echoes.in_head + call.echoes.in_body > 0) write_echoes(worker, call);
   const telemetry::AccessRecord record = describe(worker, call);
   if (worker.lane != nullptr) {
     if (has_event_of_its_own(worker, call)) write_event(worker, call, record);

@@ -6,6 +6,8 @@
 #include "gateway/active_calls.h"
 #include "gateway/exchange.h"
 #include "gateway/lane_wait.h"
+#include "gateway/token_wait.h"
+#include "gateway/whole_body.h"
 
 namespace claviger::gateway {
 namespace {
@@ -41,7 +43,7 @@ void learn(Attempts& attempts, const UpstreamPool::Lease& lease, const Exchange&
 Result<void> check_share(Worker& worker, const UpstreamPool& pool, Call& call) noexcept {
   if (!pool.is_scarce()) return ok();
   const std::size_t share = pool.share();
-  if (worker.active_calls.count(call.principal->name, pool.key(), share) < share) return ok();
+  if (worker.active_calls.count(call.principal->name, call.upstream->pool_key, share) < share) return ok();
   call.has_its_share = true;
   call.decision = Decision::kLimited;
   call.rule = "upstream_share";
@@ -71,11 +73,17 @@ Result<void> end(Result<void> outcome, Worker& worker, http::ServerConnection& c
 
 net::Task<Result<void>> relay(Worker& worker, http::ServerConnection& caller, Call& call,
                               const AdoptedWorld& world) {
-  UpstreamPool& pool = world.pool(call.upstream_index);
+  UpstreamPool& pool = world.pool(call.upstream_index, *call.credential);
   const policy::UpstreamTimeouts& timeouts = call.upstream->resource->timeouts;
   CLV_CO_TRY_VOID(check_share(worker, pool, call));
   ActiveCall active(worker.active_calls, call, caller);
   active.end_at(worker.loop, call.began + timeouts.total);
+  BodyCopy copy(worker.buffers, worker.held_bodies);
+  if (call.credential->credential->body_need(*call.head) == credentials::BodyNeed::kDigest) {
+    auto taken = co_await take_whole_body(worker, caller, call, copy, active.interruption());
+    if (!taken.has_value()) co_return end(std::move(taken), worker, caller, call, active);
+    call.body = {.size = copy.size(), .digest = copy.digest()};
+  }
   // Before a connection is asked for: nobody else's are kept from him while the disk works.
   if (worker.disk_queue != nullptr) {
     auto on_disk = co_await put_on_disk(worker, caller, call, active.interruption());
@@ -84,14 +92,20 @@ net::Task<Result<void>> relay(Worker& worker, http::ServerConnection& caller, Ca
   pool.stats().add(UpstreamCount::kCalls);
   Attempts attempts;
   HeldBody held(worker.buffers);
+  // Its upstream may not know the session any more.
+  if (call.token && !call.body && call.head->content_length <= kMostRepeated) copy.begin(kMostRepeated);
   for (;;) {
+    if (copy.is_whole() && !call.body) call.body = {.size = copy.size()};
     const Monotonic asked = worker.loop.now();
     auto lease = co_await pool.acquire(attempts, {timeouts.connect, timeouts.tls}, active.interruption());
     call.connect += std::chrono::duration_cast<std::chrono::microseconds>(worker.loop.now() - asked);
     call.retries = attempts.retries;
     if (!lease.has_value()) co_return end(std::move(lease).error(), worker, caller, call, active);
     call.reused = lease->is_reused();
-    Exchange exchange(worker, caller, call, *lease, held, active.interruption());
+    // What it was given may have run out, or been replaced, while it waited for that.
+    if (auto taken = take_token(worker, call); !taken.has_value())
+      co_return end(std::move(taken), worker, caller, call, active);
+    Exchange exchange(worker, caller, call, *lease, held, copy, active.interruption());
     auto outcome = co_await exchange.run();
     bool again = false;
     if (!outcome.has_value() && !active.interruption().has_come()) {
@@ -102,6 +116,14 @@ net::Task<Result<void>> relay(Worker& worker, http::ServerConnection& caller, Ca
       if (again) learn(attempts, *lease, exchange);
     }
     if (exchange.is_reusable()) lease->give_back();
+    if (outcome.has_value() && exchange.has_another_token()) {
+      call.has_another_token = true;
+      const unsigned retries = attempts.retries;
+      attempts = {};  // no endpoint has failed it
+      attempts.retries = retries;
+      pool.count_retry(attempts);
+      continue;
+    }
     if (!again || !pool.has_another(attempts))
       co_return end(std::move(outcome), worker, caller, call, active);
     pool.count_retry(attempts);

@@ -119,6 +119,38 @@ TEST_F(RelayTest, TheScratchThatHeldTheCredentialIsWiped) {
   EXPECT_TRUE(std::all_of(room.begin(), room.end(), [](char c) { return c == 0; }));
 }
 
+TEST_F(RelayTest, MasksTheCredentialInHeadAndBody) {
+  const std::string secret(testing::Stand::kSecret);
+  const std::string body = "you sent " + secret + ", " + secret.substr(0, 10);
+  script.connections = {
+      {{"\r\n\r\n", "HTTP/1.1 200 " + secret + "\r\nX-Echo: Bearer " + secret +
+                        "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body}}};
+  ASSERT_TRUE(send(get("one")).has_value());
+  const std::string stars(secret.size(), '*');
+  EXPECT_EQ(answer.find(secret), std::string::npos);
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 " + stars + "\r\nX-Echo: Bearer " + stars + "\r\n")) << answer;
+  EXPECT_TRUE(answer.ends_with("you sent " + stars + ", " + secret.substr(0, 10))) << answer;
+}
+
+TEST_F(RelayTest, RefusesAnAnswerThatItCouldNotSearch) {
+  const std::string coded = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok";
+  script.connections = {{{"\r\n\r\n", coded}},
+                        {{"\r\n\r\n", "HTTP/1.1 206 Partial Content\r\nContent-Length: 2\r\n\r\nok"}},
+                        {{"\r\n\r\n", coded}}};
+  for (const char* why : {"Content-Encoding", "206"}) {
+    const auto outcome = send(get("one"));
+    ASSERT_FALSE(outcome.has_value());
+    EXPECT_EQ(outcome.error().code(), Code::kUpstreamFailed);
+    EXPECT_NE(outcome.error().what().find(why), std::string_view::npos) << outcome.error().what();
+    EXPECT_EQ(answer, "");  // it is the door's to answer
+  }
+  policy::Resources resources = stand.resources();
+  resources.upstreams[0].answers.mask = false;
+  stand.adopt(std::move(resources));
+  ASSERT_TRUE(send(get("one")).has_value());
+  EXPECT_TRUE(answer.ends_with("\r\n\r\nok"));
+}
+
 TEST_F(RelayTest, RepeatsASafeRequestWhenAPooledConnectionWasJustClosed) {
   script.connections = {{{"/v1/one", kOk}, {"/v1/two", "", true}}, {{"/v1/two", kOk}}};
   ASSERT_TRUE(send(get("one")).has_value());
@@ -240,7 +272,7 @@ TEST_F(RelayTest, AConnectionWithBytesLeftInTheKernelIsNotUsedAgain) {
 
 TEST_F(RelayTest, AnAnswerThatIsCutShortIsNotMadeToLookWhole) {
   script.connections = {
-      {{"\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", true}}};
+      {{"\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\nhello\n\r\n", true}}};
   EXPECT_FALSE(send(get("x")).has_value());
   EXPECT_TRUE(caller.is_aborted());
   EXPECT_NE(answer.find("hello"), std::string::npos);

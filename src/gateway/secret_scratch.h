@@ -51,6 +51,7 @@ class SecretScratchPool {
   SecretScratchPool(SecretScratchPool&&) noexcept = default;
   ~SecretScratchPool();
 
+  base::SecretArena& arena() const noexcept { return *arena_; }
   // False (in a bool context) when the arena is spent.
   SecretScratch take() noexcept;
 

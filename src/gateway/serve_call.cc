@@ -10,6 +10,7 @@
 #include "gateway/pipeline.h"
 #include "gateway/record.h"
 #include "gateway/relay.h"
+#include "gateway/token_wait.h"
 
 namespace claviger::gateway {
 namespace {
@@ -74,10 +75,11 @@ void forget_decisions(Call& call) noexcept {
   call.upstream = nullptr;
   call.grant = nullptr;
   call.credential = nullptr;
-  call.credential_version = 0;
   call.decision = Decision::kRefused;
   call.forward.reset();
   call.needs_lease = false;
+  call.token = nullptr;
+  call.needs_token = false;
 }
 
 // For the record: what came of it before it was sent. It is part of its trace even where its fields were not looked through.
@@ -104,11 +106,22 @@ net::Task<void> shed(Worker& worker, http::ServerConnection& caller, Call& call)
   record_line(worker, call);
 }
 
-Error too_many_leases() {
+Error too_many_waits() {
   return Error(Code::kUnavailable, Blame::kGateway,
-               "the grants of this principal change too fast to be counted by");
+               "the grants of this principal, or the tokens of this upstream, change too fast to go by");
 }
-constexpr int kMostLeases = 3;  // a call is moved to another grant while it waits, and then to yet another
+constexpr int kMostWaits = 4;  // a call is moved to another grant while it waits, and then to yet another
+
+// For what it needs besides: it comes from the control thread.
+net::Task<Result<void>> wait_for_need(Worker& worker, Call& call) {
+  if (call.needs_lease) co_return co_await wait_for_lease(worker, call);
+  co_return co_await wait_for_token(worker, call);
+}
+
+std::string_view rule_of_need(const Call& call) noexcept {
+  if (call.needs_lease) return "quota";
+  return call.needs_token ? "no_credential" : "";
+}
 
 }  // namespace
 
@@ -134,8 +147,8 @@ net::Task<void> serve_call(Worker& worker, http::ServerConnection& caller) {
   Result<void> outcome = run_pipeline(call, worker);
   if (call.principal != nullptr) caller.vouch();
   if (needs_handshake(call)) caller.close_after_answer();
-  for (int leases = 0; outcome.has_value() && call.needs_lease; ++leases) {
-    outcome = leases < kMostLeases ? co_await wait_for_lease(worker, call) : too_many_leases();
+  for (int waits = 0; outcome.has_value() && (call.needs_lease || call.needs_token); ++waits) {
+    outcome = waits < kMostWaits ? co_await wait_for_need(worker, call) : too_many_waits();
     note_wait(worker, call);
     if (!outcome.has_value()) break;
     // Decided anew, by the newest world: what was decided is as old as that wait was long.
@@ -146,7 +159,7 @@ net::Task<void> serve_call(Worker& worker, http::ServerConnection& caller) {
     outcome = run_pipeline(call, worker);
   }
   if (outcome.has_value()) outcome = co_await relay(worker, caller, call, **world);
-  else note_refusal(call, decision_of(outcome.error().code()), call.needs_lease ? "quota" : "");
+  else note_refusal(call, decision_of(outcome.error().code()), rule_of_need(call));
   if (outcome.has_value()) {
     call.outcome = "ok";
     worker.metrics.add(answers_of(call.status));

@@ -179,10 +179,11 @@ std::vector<std::string> authorities(const UpstreamRuntime& upstream) {
 
 }  // namespace
 
-UpstreamPool::UpstreamPool(const PoolSurroundings& surroundings, const UpstreamRuntime& upstream)
+UpstreamPool::UpstreamPool(const PoolSurroundings& surroundings, const UpstreamRuntime& upstream,
+                           const ReadyCredential* own)
     : around_(surroundings),
-      key_(upstream.pool_key),
-      settings_(upstream.endpoints),
+      key_(own != nullptr ? own->pool_key : upstream.pool_key),
+      settings_(own != nullptr ? own->endpoints : upstream.endpoints),
       endpoints_(settings_->size()),
       stats_(surroundings.book, upstream.resource->name, authorities(upstream)) {
   for (std::size_t i = 0; i < endpoints_.size(); ++i) {

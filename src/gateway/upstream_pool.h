@@ -79,7 +79,7 @@ struct Attempts {
   Monotonic hurry = Monotonic::max();  // from then on endpoints that are out are left out
 };
 
-// The connections of one worker to one upstream: which of its addresses a call goes to, and on which connection.
+// The connections of one worker to one upstream, or of one credential to it: which of its addresses a call goes to, and on which connection.
 //
 // A call goes where the fewest are under way from this worker, in turn where that is the same; to addresses that are out
 // (EndpointHealth) only when no other is left, soonest due for a trial first: no call is refused because of health alone.
@@ -88,8 +88,10 @@ struct Attempts {
 // Threads: its worker's.
 class UpstreamPool {
  public:
+  // `own`: the credential that its connections are for, where that has some of its own.
   // Requires: `surroundings` outlives it; `upstream` has endpoints, each https if and only if it says how to verify it.
-  UpstreamPool(const PoolSurroundings& surroundings, const UpstreamRuntime& upstream);
+  UpstreamPool(const PoolSurroundings& surroundings, const UpstreamRuntime& upstream,
+               const ReadyCredential* own = nullptr);
   ~UpstreamPool();
   UpstreamPool(const UpstreamPool&) = delete;
   UpstreamPool& operator=(const UpstreamPool&) = delete;
@@ -141,7 +143,7 @@ class UpstreamPool {
 
   // No more reuse: what is idle is closed now, what is in use when it comes back.
   void retire() noexcept;
-  // UpstreamRuntime::pool_key of what it was made for.
+  // UpstreamRuntime::pool_key of what it was made for, or ReadyCredential::pool_key.
   const std::string& key() const noexcept { return key_; }
   UpstreamStats& stats() noexcept { return stats_; }
 

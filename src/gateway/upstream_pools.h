@@ -3,6 +3,8 @@
 
 #include <list>
 #include <memory>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "gateway/upstream_pool.h"
@@ -20,12 +22,18 @@ class AdoptedWorld {
   // the upstream is the same.
   // Requires: the upstream is there.
   UpstreamPool& pool(policy::UpstreamIndex index) const;
+  // Those on which calls with `credential`, one of its, go there: the same, or the credential's own.
+  UpstreamPool& pool(policy::UpstreamIndex index, const ReadyCredential& credential) const;
 
  private:
   friend class UpstreamPools;
   friend class WorldUse;
-  // By policy::UpstreamIndex; null until used.
-  using Pools = std::vector<std::shared_ptr<UpstreamPool>>;
+  struct Pools {
+    explicit Pools(std::size_t upstreams) : shared(upstreams) {}
+    std::vector<std::shared_ptr<UpstreamPool>> shared;  // by policy::UpstreamIndex; null until used
+    std::unordered_map<std::string, std::shared_ptr<UpstreamPool>>
+        own;  // of credentials, by ReadyCredential::pool_key
+  };
 
   UpstreamPools* owner_ = nullptr;
   std::shared_ptr<const World> world_;
@@ -77,7 +85,10 @@ class UpstreamPools {
   friend class AdoptedWorld;
   friend class WorldUse;
   std::shared_ptr<AdoptedWorld::Pools> take_over(const AdoptedWorld& before, const UpstreamTable& table);
-  std::shared_ptr<UpstreamPool> make_pool(const UpstreamRuntime& upstream, const AdoptedWorld& world);
+  static void take_over_own(const AdoptedWorld::Pools& before, const UpstreamTable& table,
+                            AdoptedWorld::Pools& next);
+  std::shared_ptr<UpstreamPool> make_pool(const UpstreamRuntime& upstream, const ReadyCredential* own,
+                                          const AdoptedWorld& world);
 
   PoolSurroundings around_;
   std::list<AdoptedWorld> worlds_;  // the last is current

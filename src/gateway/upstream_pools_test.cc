@@ -148,6 +148,50 @@ TEST_F(UpstreamPoolsTest, APoolThatGoesWhileItConnectsIsNotMissed) {
   EXPECT_EQ(idle(), 0);
 }
 
+// The stand's world, with another upstream in place of its first, whose credentials have connections of their own by these keys.
+std::shared_ptr<const World> world_with(const World& stand, const std::vector<std::string>& keys) {
+  const UpstreamRuntime& first = *(*stand.upstreams)[0];
+  auto runtime = std::make_shared<UpstreamRuntime>();
+  runtime->source = first.source;
+  runtime->resource = first.resource;
+  runtime->endpoints = first.endpoints;
+  runtime->pool_key = first.pool_key;
+  for (const std::string& key : keys) {
+    ReadyCredential& credential = runtime->credentials.emplace_back();
+    credential.endpoints = first.endpoints;
+    credential.pool_key = key;
+  }
+  auto table = std::make_shared<UpstreamTable>(*stand.upstreams);
+  (*table)[0] = std::move(runtime);
+  auto world = std::make_shared<World>(stand);
+  world->upstreams = std::move(table);
+  return world;
+}
+
+TEST_F(UpstreamPoolsTest, ACredentialThatIsShownInTheHandshakeHasConnectionsOfItsOwn) {
+  const auto credential = [&](std::size_t i) -> const ReadyCredential& {
+    return (*pools.current()->upstreams)[0]->credentials[i];
+  };
+  const auto pool = [&](std::size_t i) { return &WorldUse(pools)->pool(0, credential(i)); };
+  stand.adopt(world_with(stand.world(), {"one 1", "two 1"}));
+  UpstreamPool* const one = pool(0);
+  UpstreamPool* const two = pool(1);
+  EXPECT_NE(one, two);
+  EXPECT_NE(one, &current(0));
+  EXPECT_EQ(pool(0), one);
+  warm_up(*one);
+  warm_up(*two);
+  EXPECT_EQ(idle(), 2);
+  // Another version of the first: its connections are closed, and those of the second are kept, wherever it stands.
+  stand.adopt(world_with(stand.world(), {"two 1", "one 2"}));
+  EXPECT_EQ(idle(), 1);
+  EXPECT_EQ(pool(0), two);
+  EXPECT_EQ(pool(1)->key(), "one 2");
+  warm_up(*pool(1));
+  pools.retire_all();
+  EXPECT_EQ(idle(), 0);
+}
+
 TEST_F(UpstreamPoolsTest, NothingIsKeptIdleOnceItDrains) {
   pools.retire_all();
   acquire(current(0))->give_back();

@@ -14,6 +14,7 @@
 #include "gateway/request_ids.h"
 #include "gateway/secret_scratch.h"
 #include "gateway/shown_target.h"
+#include "gateway/token_wait.h"
 #include "gateway/upstream_pools.h"
 #include "gateway/world.h"
 #include "http/server_connection.h"
@@ -50,6 +51,8 @@ struct Shared {
   const policy::LeaseCounter* leases = nullptr;
   const std::atomic<bool>* overloaded = nullptr;  // calls are shed while it is set; null: never
   UpstreamBook* upstream_book = nullptr;  // null: nobody wants to know
+  const TokenLine* tokens =
+      nullptr;  // null: no tokens are fetched, and credentials that need them are of no use
 };
 
 // What one worker has of its own: nothing in here is touched by another thread while it runs.
@@ -74,6 +77,8 @@ struct Worker {
   Refusals refusals{"calls.refused"};  // of callers whom nobody knows
   Refusals principal_refusals{"calls.refused", Refusals::Of::kPrincipals};
   DiskQueue* disk_queue = nullptr;  // where calls wait until their beginning is on disk; null: they do not
+  std::size_t number = 0;  // of all workers, from 0
+  std::size_t held_bodies = 0;  // bytes of bodies that are held (body_copy.h)
 };
 
 // Decides every request from now on by `world`, and ends the calls in flight that it does not allow any more.

@@ -6,9 +6,11 @@
 
 #include "credentials/catalog.h"
 #include "gateway/destination.h"
+#include "gateway/external_secrets.h"
 #include "gateway/strip_names.h"
+#include "gateway/token_endpoint.h"
 #include "http/path.h"
-#include "vault/source.h"
+#include "vault/reference.h"
 
 namespace claviger::gateway {
 namespace {
@@ -32,11 +34,14 @@ Result<const credentials::Kind*> kind_of(const policy::CredentialResource& crede
         "credential '" + credential.name + "': neither it nor its upstream says `auth: { kind: ... }`");
   const credentials::Kind* kind = CLV_TRY(credentials::find_kind(auth));
   CLV_TRY_VOID(kind->check(auth));
+  if (const std::string_view why = kind->needs_tls(auth); !why.empty() && !upstream.base_url.tls)
+    return base::invalid_at(credential.place, "credential '" + credential.name +
+                                                  "': its upstream has to be https: " + std::string(why));
   return kind;
 }
 
 Result<void> check_source(const policy::CredentialResource& credential) {
-  if (const auto form = vault::SecretSources::check(credential.from); !form.has_value())
+  if (const auto form = vault::SecretReference::parse(credential.from); !form.has_value())
     return base::invalid_at(credential.place,
                             "credential '" + credential.name + "': " + std::string(form.error().what()));
   return ok();
@@ -57,7 +62,8 @@ class UpstreamBuilder {
   Result<void> add(const policy::CredentialResource& resource, UpstreamRuntime& upstream);
   Result<std::unique_ptr<const credentials::Credential>> make(const policy::CredentialResource& resource,
                                                               const credentials::Kind& kind,
-                                                              const UpstreamRuntime& upstream);
+                                                              const UpstreamRuntime& upstream,
+                                                              std::shared_ptr<const TokenSource>& tokens);
 
   const WorldSettings& settings_;
   vault::ProcessKey& key_;
@@ -95,7 +101,7 @@ Result<std::shared_ptr<const UpstreamRuntime>> UpstreamBuilder::build(
 
 Result<std::unique_ptr<const credentials::Credential>> UpstreamBuilder::make(
     const policy::CredentialResource& resource, const credentials::Kind& kind,
-    const UpstreamRuntime& upstream) {
+    const UpstreamRuntime& upstream, std::shared_ptr<const TokenSource>& tokens) {
   if (resource.state == CredentialState::kUnbound)
     return Error(Code::kInvalid, Blame::kOperator,
                  "is unbound: where its secret would go was changed; set the secret again with "
@@ -103,30 +109,59 @@ Result<std::unique_ptr<const credentials::Credential>> UpstreamBuilder::make(
   if (resource.state == CredentialState::kMissing)
     return Error(Code::kInvalid, Blame::kOperator,
                  "has no secret yet; set one with `claviger credential set`");
-  const std::string destination = digest_destination(*upstream.resource, resource, upstream.ca_digest);
+  const CaFile token_ca = CLV_TRY(read_token_ca(resource, *upstream.resource));
+  const std::string destination =
+      digest_destination(*upstream.resource, resource, upstream.ca_digest, token_ca.digest);
+  if (settings_.external != nullptr && !resource.from.empty())
+    CLV_TRY_VOID(settings_.external->check(resource, *upstream.resource));
   base::SecretBytes secret = CLV_TRY(secrets_.read(resource, destination));
-  return kind.make({resource.name, auth_of(resource, *upstream.resource), std::move(secret), destination},
-                   key_);
+  auto made = CLV_TRY(kind.make({.name = resource.name,
+                                 .auth = auth_of(resource, *upstream.resource),
+                                 .secret = std::move(secret),
+                                 .bound_to = destination,
+                                 .over_tls = upstream.resource->base_url.tls,
+                                 .masked = upstream.resource->answers.mask},
+                                key_));
+  if (!made->fetcher()) return made;
+  if (settings_.tokens == nullptr)
+    return Error(Code::kInvalid, Blame::kOperator, "needs a token, and nothing here fetches any");
+  tokens = CLV_TRY(make_token_source(resource, *made, upstream, destination, token_ca, settings_, trusts_));
+  return made;
 }
 
 Result<void> UpstreamBuilder::add(const policy::CredentialResource& resource, UpstreamRuntime& upstream) {
   const credentials::Kind* kind = CLV_TRY(kind_of(resource, *upstream.resource));
   if (resource.state == CredentialState::kDisabled || resource.state == CredentialState::kRevoked)
     return ok();
-  auto made = make(resource, *kind, upstream);
+  std::shared_ptr<const TokenSource> tokens;
+  auto made = make(resource, *kind, upstream, tokens);
   if (!made.has_value()) {
     const std::string who = "credential '" + resource.name + "': ";
     std::string_view why = made.error().what();
     if (why.starts_with(who)) why.remove_prefix(who.size());
-    if (!goes_on_) return base::invalid_at(resource.place, who + std::string(why));
+    if (!goes_on_ && made.error().code() != Code::kNoCredential)
+      return base::invalid_at(resource.place, who + std::string(why));
     upstream.unusable.push_back({resource.name, std::string(why)});
     return ok();
   }
   const credentials::Credential& credential = **made;
   if (!credential.field_name().empty()) upstream.strip_fields.push_back(fold_name(credential.field_name()));
+  for (const std::string_view name : credential.more_field_names())
+    upstream.strip_fields.push_back(fold_name(name));
   if (!credential.query_name().empty()) upstream.strip_queries.emplace_back(credential.query_name());
-  upstream.credentials.push_back(*std::move(made));
-  upstream.credential_versions.push_back(resource.version);
+  for (const std::string_view name : credential.more_query_names()) upstream.strip_queries.emplace_back(name);
+  auto life = settings_.lives != nullptr
+                  ? settings_.lives->of(resource)
+                  : std::make_shared<CredentialLife>(resource.name, resource.upstream, resource.version);
+  life->set_good_until(credential.good_until());
+  upstream.credentials.push_back({.credential = *std::move(made), .version = resource.version, .life = life});
+  if (tokens) {
+    upstream.credentials.back().tokens = settings_.tokens->cell(*tokens);
+    upstream.credentials.back().token_source = std::move(tokens);
+  }
+  bind_connections(upstream.credentials.back(), upstream);
+  upstream.masks |=
+      upstream.resource->answers.mask && (!credential.echoes().is_empty() || credential.fetcher() != nullptr);
   return ok();
 }
 
@@ -190,6 +225,8 @@ Result<void> check_resource(const policy::Resource& resource) {
   }
   if (const auto* credential = std::get_if<policy::CredentialResource>(&resource)) {
     CLV_TRY_VOID(check_auth(credential->auth));
+    TrustCache trusts(nullptr);
+    CLV_TRY_VOID(check_token_ca(*credential, {}, trusts));
     if (!credential->from.empty()) return check_source(*credential);
   }
   return ok();
@@ -206,6 +243,7 @@ Result<void> check_resources(policy::Resources resources) {
     CLV_TRY_VOID(set_destination(runtime, {}, trusts));
     for (const policy::CredentialResource& credential : upstream->credentials) {
       CLV_TRY(kind_of(credential, upstream->resource));
+      CLV_TRY_VOID(check_token_ca(credential, upstream->resource, trusts));
       CLV_TRY_VOID(check_source(credential));
     }
   }

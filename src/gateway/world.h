@@ -9,12 +9,17 @@
 
 #include "base/result.h"
 #include "credentials/kind.h"
+#include "gateway/credential_lives.h"
 #include "net/connector.h"
 #include "net/tls.h"
 #include "policy/snapshot.h"
 #include "vault/process_key.h"
 
 namespace claviger::gateway {
+
+class TokenCell;  // token_cell.h
+class TokenDesk;
+struct TokenSource;  // token_desk.h
 
 // A credential that cannot be used, and why ("has no secret yet").
 struct UnusableCredential {
@@ -29,6 +34,19 @@ struct UpstreamEndpoint {
   std::shared_ptr<net::ClientTls> tls;  // null for http; workers clone it
 };
 
+// A credential as calls get it.
+struct ReadyCredential {
+  std::unique_ptr<const credentials::Credential> credential;
+  std::uint32_t version = 0;  // CredentialResource::version
+  std::shared_ptr<CredentialLife> life;  // never null
+  // Of one that is shown in the TLS handshake: the upstream's endpoints with it, and the key of connections that are its own. Null: the
+  // upstream's are for it, too.
+  std::shared_ptr<const std::vector<UpstreamEndpoint>> endpoints;
+  std::string pool_key;
+  std::shared_ptr<TokenCell> tokens;  // of kinds that fetch; null: the secret itself is sent
+  std::shared_ptr<const TokenSource> token_source;  // of these, for the desk
+};
+
 // An upstream as the relay uses it: what policy::Upstream says, made ready once instead of at each call.
 // Immutable, and shared by all worlds in which the upstream and its credentials are the same.
 struct UpstreamRuntime {
@@ -39,12 +57,12 @@ struct UpstreamRuntime {
   std::string ca_digest;  // of the CA file's content, hex; empty for the system's store
   // Connections may be shared by whatever has the same key: upstream, addresses, trust, rules.
   std::string pool_key;
-  std::vector<std::string> strip_fields;   // lower case, '-' for '_': what its credentials set
+  std::vector<std::string> strip_fields;  // lower case, '-' for '_': what its credentials set
   std::vector<std::string> strip_queries;  // query parameters that its credentials set
   std::vector<std::string> shown_queries;  // whose values the logs show, in order: none of strip_queries
-  std::vector<std::unique_ptr<const credentials::Credential>> credentials;  // the usable ones
-  std::vector<std::uint32_t> credential_versions;  // of these: CredentialResource::version
+  std::vector<ReadyCredential> credentials;  // the usable ones
   std::vector<UnusableCredential> unusable;  // of the rest, those that ought to be usable
+  bool masks = false;  // answers.mask, and one of its credentials has something to look for
 };
 using UpstreamTable = std::vector<std::shared_ptr<const UpstreamRuntime>>;  // null where there is none
 
@@ -57,7 +75,7 @@ struct World {
       upstreams;  // by policy::UpstreamIndex; the same table while nothing in it changed
 };
 
-// Where a credential's secret comes from: environment and files (source_secrets.h), or the vault.
+// Where a credential's secret comes from: elsewhere (external_secrets.h), or the vault.
 // Threads: the control thread's.
 class SecretProvider {
  public:
@@ -67,8 +85,15 @@ class SecretProvider {
                                          std::string_view destination) = 0;
 };
 
+class ExternalSecrets;  // gateway/external_secrets.h
+
 struct WorldSettings {
   std::vector<net::Endpoint> own_listeners;  // the guard refuses them as destinations
+  TokenDesk* tokens = nullptr;  // outlives the worlds; null: what needs one cannot be used
+  CredentialLives* lives =
+      nullptr;  // outlives the worlds; null: each world's credentials have lives of their own
+  ExternalSecrets* external =
+      nullptr;  // asked whether a credential may have its secret by `from`; null: all may
 };
 
 // Makes the world of a snapshot. Upstreams that are the same objects as in `before` are taken over from it as they are,
@@ -76,7 +101,8 @@ struct WorldSettings {
 //
 // A disabled or revoked credential is left out. What is wrong with another's secret (unbound, missing, unreadable) goes to
 // `unusable` when it is given, for all upstreams, those taken over included; and is an Error otherwise. The same
-// with a CA file: its upstream then has no credentials, and serves nobody. Wrong settings are always an Error.
+// with a CA file: its upstream then has no credentials, and serves nobody. Wrong settings are always an Error. That a source gives no
+// secret now (kNoCredential) is none: the credential is left out.
 // Nothing is half-built: an Error changes nothing.
 // Threads: the control thread's (it reads files).
 Result<std::shared_ptr<const World>> build_world(std::shared_ptr<const policy::Snapshot> snapshot,

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "http/body.h"
@@ -34,15 +36,35 @@ class ClientConnection {
   // the next read, itself until finish(). answer_began() tells whether a byte of it came.
   net::Task<Result<void>> read_head(Method request_method, const HeadLimits& limits,
                                     std::chrono::milliseconds limit);
+  // The same past interim ones, of which there may be a few; no upgrade is one. For requests of the gateway's own.
+  net::Task<Result<void>> read_final_head(Method request_method, HeadLimits limits, Monotonic latest);
   const ResponseHead& head() const noexcept { return *head_; }
   bool answer_began() const noexcept { return answer_began_; }
 
+  // Whose time a limit is: that of whoever sends meanwhile as well, or the reader's alone.
+  enum class Limits : std::uint8_t { kBoth, kReading };
   // Requires: read_head() gave a final head. The next piece of the body, a view that holds until the next call;
-  // empty at the end.
-  net::Task<Result<std::string_view>> read_body(std::chrono::milliseconds limit);
+  // empty at the end. After kUpstreamTimeout it may be asked for again.
+  net::Task<Result<std::string_view>> read_body(std::chrono::milliseconds limit,
+                                                Limits whose = Limits::kBoth);
   // The same without waiting: empty when nothing is buffered.
   Result<std::string_view> take_buffered_body();
   bool body_is_done() const noexcept { return body_.is_done(); }
+  // Copies all of the body into `out`, of which nothing has been taken yet, and nothing is by this: once it has come, where that is at
+  // most `most` bytes. False where it is longer. head()'s views go on to hold. `limit` is for each read.
+  // Requires: most < net::kBufferSize; `out` is empty, and outlives the task.
+  net::Task<Result<bool>> peek_body(net::Buffer& out, std::size_t most, std::chrono::milliseconds limit);
+  // The last such piece, to be changed where it lies.
+  std::span<char> writable(std::string_view piece) noexcept {
+    return {const_cast<char*>(piece.data()), piece.size()};  // of our own buffer
+  }
+
+  // The last such piece with `text` right in front of it, in one: in place of what has been taken of the answer before, so that nothing is
+  // sent by itself that could go with the piece. Empty where there is no room for it. Requires: `text` was part of such a piece.
+  std::string_view put_before(std::string_view piece, std::string_view text) noexcept;
+
+  // Until then, as a limit for the above; a millisecond at least, so that it is they who say that it is too late.
+  std::chrono::milliseconds left_until(Monotonic latest) const noexcept;
 
   // The exchange is over. True when the connection may carry another: the answer was whole, the peer agreed,
   // and not one byte more has come.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 
 #include "net/testing/loop_fixture.h"
@@ -93,6 +94,30 @@ TEST_F(ClientConnectionTest, AnUpstreamThatStallsInTheBodyTimesOut) {
   upstream_sends("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello");
   ASSERT_TRUE(read_head().has_value());
   EXPECT_EQ(read_body(milliseconds(60)).error().code(), Code::kUpstreamTimeout);
+}
+
+TEST_F(ClientConnectionTest, ABriefWaitIsTheReadersAloneAndCanBeFollowedByALongerOne) {
+  upstream_sends("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel");
+  ASSERT_TRUE(read_head().has_value());
+  ASSERT_EQ(*finish(connection.read_body(milliseconds(500))), "hel");
+  const std::string much(std::size_t{64} << 20, 'x');  // which the upstream does not take
+  std::optional<Result<void>> sent;
+  struct Send {
+    static net::Task<void> all(ClientConnection& to, std::string_view text,
+                               std::optional<Result<void>>& out) {
+      out = co_await to.send(text, std::chrono::minutes(1));
+    }
+  };
+  net::spawn(Send::all(connection, much, sent));
+  const auto nothing = finish(connection.read_body(milliseconds(30), ClientConnection::Limits::kReading));
+  ASSERT_FALSE(nothing.has_value());
+  EXPECT_EQ(nothing.error().code(), Code::kUpstreamTimeout);
+  for (int i = 0; i < 30; ++i) loop().turn(milliseconds(1));
+  EXPECT_FALSE(sent.has_value());
+  upstream_sends("lo");
+  EXPECT_EQ(*read_body(), "lo");
+  pair.far.reset();
+  ASSERT_TRUE(run_until([&] { return sent.has_value(); }));
 }
 
 TEST_F(ClientConnectionTest, AnAnswerThatIsNoHttpIsRefused) {

@@ -7,6 +7,8 @@
 #include <iterator>
 #include <utility>
 
+#include "base/secret_arena.h"
+
 namespace claviger::http {
 namespace {
 
@@ -71,6 +73,11 @@ constexpr std::pair<unsigned, std::string_view> kReasons[] = {
 static_assert(std::ranges::is_sorted(kReasons));
 
 }  // namespace
+
+void HeadWriter::take_back(std::size_t size) noexcept {
+  base::wipe(out_.data() + size, used_ - size);
+  used_ = size;
+}
 
 void HeadWriter::append_number(std::uint64_t number) noexcept {
   std::array<char, 20> digits;

@@ -49,6 +49,21 @@ class HeadWriter {
     return room;
   }
 
+  // Room at the far end, out of the writer's reach until it is given back: to work in. Empty when there is not so much; the
+  // caller wipes it. Requires (of give_back_tail): it was the last one lent.
+  std::span<char> lend_tail(std::size_t size) noexcept {
+    if (size > out_.size() - used_) {
+      overflow_ = true;
+      return {};
+    }
+    const std::span<char> tail = out_.last(size);
+    out_ = out_.first(out_.size() - size);
+    return tail;
+  }
+  void give_back_tail(std::span<char> tail) noexcept { out_ = {out_.data(), out_.size() + tail.size()}; }
+  // Takes away, and wipes, what was written behind the first `size` bytes. Requires: size <= this->size().
+  void take_back(std::size_t size) noexcept;
+
   bool fits() const noexcept { return !overflow_; }
   std::size_t size() const noexcept { return used_; }
   std::string_view text() const noexcept { return {out_.data(), used_}; }

@@ -203,10 +203,11 @@ bool ServerConnection::try_write(std::string_view text) {
 }
 
 net::Task<Result<void>> ServerConnection::write(std::string_view text) {
-  if (try_write(text)) co_return ok();
+  // Large pieces go straight from where they lie, unless they can go with what is in line.
+  const bool is_large = text.size() >= net::kBufferSize / 2;
+  if (!(is_large && out_.is_empty()) && try_write(text)) co_return ok();
   CLV_CO_TRY_VOID(co_await flush());
-  if (text.size() < net::kBufferSize / 2 && try_write(text)) co_return ok();
-  // Large pieces go straight from where they lie.
+  if (!is_large && try_write(text)) co_return ok();
   answer_began_ = true;
   while (!text.empty()) {
     const std::string_view piece = text.substr(0, net::kBufferSize);

@@ -10,7 +10,7 @@
 namespace claviger::identity {
 
 // Finds the API key that a caller presents: `Authorization: Bearer <key>`, the password of
-// `Authorization: Basic`, `X-API-Key`, `x-goog-api-key`.
+// `Authorization: Basic`, the access key id of `Authorization: AWS4-HMAC-SHA256`, `X-API-Key`, `x-goog-api-key`.
 //
 // kUnauthenticated when there is none; kBadRequest when two different ones are presented, when a field
 // stands twice, or when the Authorization field is malformed. The same key in two places is one key. Values that are no Claviger key

@@ -44,6 +44,26 @@ TEST(PresentedKey, IsFoundInEachOfItsPlaces) {
   EXPECT_EQ(present({{"authorization", basic("git:fake-key")}}).text, "fake-key");
 }
 
+TEST(PresentedKey, IsTheAccessKeyIdOfWhatAnAwsSdkHasSigned) {
+  const std::string behind = "/20150830/us-east-1/s3/aws4_request";
+  const auto aws = [](const std::string& rest) {
+    return present({{"Authorization", "AWS4-HMAC-SHA256 " + rest}});
+  };
+  EXPECT_EQ(aws("Credential=fake-key" + behind + ", SignedHeaders=host, Signature=00").text, "fake-key");
+  EXPECT_EQ(aws("SignedHeaders=host,Signature=00,Credential=fake-key" + behind).text, "fake-key");
+  for (const std::string& wrong :
+       {std::string(), std::string("Credential="), std::string("Credential=fake-key"), "Credential=" + behind,
+        std::string("SignedHeaders=host, Signature=00"), "XCredential=fake-key" + behind,
+        "Credential=fake-key" + behind + ", Credential=fake-key" + behind}) {
+    EXPECT_FALSE(aws(wrong).found) << wrong;
+    EXPECT_EQ(aws(wrong).code, Code::kBadRequest) << wrong;
+  }
+  EXPECT_EQ(
+      present({{"Authorization", "AWS4-HMAC-SHA256 Credential=fake-key" + behind}, {"X-API-Key", "other"}})
+          .code,
+      Code::kBadRequest);
+}
+
 TEST(PresentedKey, SchemeIsCaseInsensitive) {
   EXPECT_EQ(present({{"Authorization", "bEARER  fake-key"}}).text, "fake-key");
   const std::string value = "BASIC" + basic("u:fake-key").substr(5);
@@ -115,7 +135,7 @@ TEST(PresentedKey, RefusesABasicFieldLargerThanItsScratch) {
 }
 
 TEST(PresentedKey, SaysWhichSchemesThereAre) {
-  const auto result = present({{"Authorization", "AWS4-HMAC-SHA256 Credential=fake-value, Signature=fake"}});
+  const auto result = present({{"Authorization", "Digest username=fake-value, response=fake"}});
   EXPECT_EQ(result.code, Code::kUnauthenticated);
   EXPECT_NE(result.text.find("Bearer, Basic or X-API-Key"), std::string::npos);
   EXPECT_EQ(result.text.find("fake"), std::string::npos);

@@ -65,6 +65,11 @@ void Buffer::compact() noexcept {
   begin_ = 0;
 }
 
+void Buffer::leave_front(std::size_t size) {
+  if (data_ == nullptr) data_ = pool_->take();
+  begin_ = end_ = size;
+}
+
 void Buffer::release() noexcept {
   if (data_ == nullptr) return;
   base::wipe(data_, touched_);

@@ -109,6 +109,13 @@ class Buffer {
   void consume(std::size_t size) noexcept { begin_ += size; }
   // Moves what is filled to the front, or starts over when there is nothing.
   void compact() noexcept;
+  // Leaves room in front of what will be filled, for whoever has to put something there. Borrows memory. Requires: is_empty().
+  void leave_front(std::size_t size);
+  // The `size` bytes in front of a place within it; empty where there are not as many.
+  std::span<char> before(const char* place, std::size_t size) noexcept {
+    const auto at = static_cast<std::size_t>(place - data_);
+    return at < size ? std::span<char>() : std::span<char>(data_ + at - size, size);
+  }
   // Wipes and gives back. What was filled is gone.
   void release() noexcept;
   bool has_memory() const noexcept { return data_ != nullptr; }

@@ -23,6 +23,9 @@ using OwnedVerification = crypto::Owned<X509_STORE_CTX, X509_STORE_CTX_free>;
 inline void free_infos(STACK_OF(X509_INFO) * infos) noexcept { sk_X509_INFO_pop_free(infos, X509_INFO_free); }
 using OwnedInfos = crypto::Owned<STACK_OF(X509_INFO), free_infos>;
 
+inline void free_chain(STACK_OF(X509) * chain) noexcept { sk_X509_pop_free(chain, X509_free); }
+using OwnedChain = crypto::Owned<STACK_OF(X509), free_chain>;
+
 // Certificates, CRLs and private keys, in the order of the text. Null, of which OpenSSL's error queue says why, when one
 // of them cannot be read.
 OwnedInfos parse_pem(std::string_view text);

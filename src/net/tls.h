@@ -21,6 +21,7 @@ struct stack_st_X509;
 
 namespace claviger::net {
 
+class ClientIdentity;  // net/client_identity.h
 class TicketKeys;  // net/ticket_keys.h
 
 // What is asked of callers.
@@ -113,11 +114,13 @@ struct ClientTlsOptions {
   std::vector<std::array<std::byte, 32>> pins;
   bool tls13_only = false;
   bool is_http = true;  // says so (ALPN http/1.1)
+  std::shared_ptr<const ClientIdentity>
+      identity;  // shown to whoever asks for one, instead of the trust's own; null: none
 };
 
 // How an upstream has to prove itself. Verification is always on; there is no switch.
-// The last session is kept for resumption by whoever has this very object, so it serves no other trust, no other name and
-// no other pins: no certificate is shown when a session is resumed, so the one that began it must have met all of this.
+// The last session is kept for resumption by whoever has this very object, so it serves no other trust, no other name, no other
+// identity and no other pins: no certificate is shown when a session is resumed, so the one that began it must have met all of this.
 // However often a session leads to the next, the certificate has to be shown again after twelve hours, and once it has expired.
 // Threads: one worker's; others clone().
 class ClientTls {

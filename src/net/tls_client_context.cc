@@ -12,6 +12,7 @@
 
 #include "base/check.h"
 #include "crypto/hash.h"
+#include "net/client_identity.h"
 #include "net/crl_check.h"
 #include "net/openssl_owned.h"
 #include "net/tls_context.h"
@@ -145,6 +146,7 @@ void apply_client_settings(ssl_st* ssl, ClientTls& tls, Monotonic now) {
   }
   if (!options.is_http) CLV_CHECK(SSL_set_alpn_protos(ssl, nullptr, 0) == 0);
   if (options.tls13_only) CLV_CHECK(SSL_set_min_proto_version(ssl, TLS1_3_VERSION) == 1);
+  if (options.identity) options.identity->put_on(ssl);
   CLV_CHECK(SSL_set_ex_data(ssl, begun_index(), as_pointer(now)) == 1);
   tls.resume(ssl, now);
 }

@@ -112,6 +112,32 @@ telemetry::TlsFailure failure_of(unsigned long code) noexcept {
   }
 }
 
+// What an upstream's alert says of the certificate that it was shown, or was not, and what to do; empty: nothing.
+std::string_view refused_identity(int reason, bool has_one) noexcept {
+  if (!has_one)
+    return reason == SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED
+               ? "the upstream wants a certificate (auth: { kind: client_certificate })"
+               : "";
+  switch (reason) {
+    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+      return "the upstream does not know the CA of the certificate; the secret has to hold the CAs' "
+             "certificates between it "
+             "and one that the upstream knows";
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+      return "the upstream says that the certificate has expired; set a new one with `claviger credential "
+             "set`";
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+      return "the upstream says that the certificate is revoked; set a new one with `claviger credential "
+             "set`";
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+      return "the upstream refuses the certificate; is it one for clients (extendedKeyUsage clientAuth)?";
+    default:
+      return {};
+  }
+}
+
 // Of a handshake that this side waited for no longer.
 void count_given_up(telemetry::WorkerMetrics& metrics, telemetry::Side side, Code why) noexcept {
   using telemetry::TlsFailure;
@@ -268,6 +294,11 @@ class TlsStream final : public Stream {
     if (code == 0 || ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
       return Error(Code::kClosed, Blame::kGateway, "the peer closed the connection");
     if (client_ == nullptr) return Error(Code::kClosed, Blame::kCaller, "the caller broke its TLS");
+    if (const std::string_view why =
+            refused_identity(ERR_GET_REASON(code), client_->options().identity != nullptr);
+        !why.empty())
+      return Error::detailed(Code::kUpstreamFailed, Blame::kUpstream,
+                             "the upstream does not take the gateway's certificate", std::string(why));
     const char* reason = ERR_reason_error_string(code);
     return Error::detailed(Code::kUpstreamFailed, Blame::kUpstream, "TLS with the upstream failed",
                            std::string("TLS failed: ") + (reason != nullptr ? reason : "unknown reason"));

@@ -127,6 +127,9 @@ Explanation explain(const Snapshot& snapshot, std::string_view principal, std::s
   const Grant* grant =
       snapshot.authorize(*who, route->upstream, wish.method, wish.method_text, wish.path, now);
   if (grant == nullptr) {
+    if (const std::string* denied = snapshot.denied_path(route->upstream, wish.path); denied != nullptr)
+      return refused("upstream " + quoted(explanation.upstream) +
+                     " refuses this path to everybody: " + quoted(*denied) + " is one of its deny_paths");
     const std::vector<const Grant*> grants = snapshot.grants_of(*who, route->upstream);
     if (!grants.empty()) return refused(nearest_grant(grants, wish));
     return refused("no grant gives principal " + quoted(principal) + ", or a role that it has, upstream " +

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/json.h"
 #include "base/parse.h"
 #include "policy/testing/resources.h"
 
@@ -49,6 +50,16 @@ TEST_F(Explain, NamesTheGrantThatLetsACallThrough) {
     EXPECT_EQ(explanation.reason, "grant 'chat' lets POST through");
   }
   EXPECT_EQ(asked("GET", "/openai/v1/models").grant, "models");
+}
+
+TEST_F(Explain, NamesThePatternThatRefusesAPathToEverybodyWhateverIsGranted) {
+  resources_.upstreams[0].deny_paths =
+      *DeniedPaths::read(*base::parse_json(R"(["/v1/chat/keys/**", "/v1/models"])", ""));
+  EXPECT_EQ(why_not("POST", "/openai/v1/chat/keys"),
+            "upstream 'openai' refuses this path to everybody: '/v1/chat/keys/**' is one of its deny_paths");
+  EXPECT_EQ(why_not("GET", "/openai/v1/Models/"),
+            "upstream 'openai' refuses this path to everybody: '/v1/models' is one of its deny_paths");
+  EXPECT_TRUE(asked("POST", "/openai/v1/chat/completions").allowed);
 }
 
 TEST_F(Explain, NamesTheNearestGrantAndWhatItLacks) {

@@ -40,6 +40,22 @@ Result<void> refuse_written_secret(const Document& map) {
   return ok();
 }
 
+constexpr std::chrono::seconds kLeastRotateAfter = std::chrono::hours(1);
+constexpr std::chrono::seconds kMostRotateAfter = std::chrono::days(3650);
+
+// `rotate_after: 90d`, or `never`.
+Result<std::optional<std::chrono::seconds>> read_rotate_after(ObjectReader& reader) {
+  using Setting = std::optional<std::chrono::seconds>;
+  const Document* node = reader.find("rotate_after");
+  if (node == nullptr) return Setting(kRotateAfter);
+  const std::string text = CLV_TRY(base::read_string(*node, "rotate_after"));
+  if (text == "never") return Setting();
+  const auto duration = base::parse_duration(text);
+  if (!duration.has_value() || *duration < kLeastRotateAfter || *duration > kMostRotateAfter)
+    return invalid_at(node->place, "rotate_after: a duration such as 90d, 1h to 3650d, or never expected");
+  return Setting(std::chrono::duration_cast<std::chrono::seconds>(*duration));
+}
+
 Result<CredentialResource> read_credential(const Document& document) {
   CLV_TRY_VOID(refuse_written_secret(document));
   ObjectReader reader = CLV_TRY(ObjectReader::of(document, "credential"));
@@ -53,6 +69,8 @@ Result<CredentialResource> read_credential(const Document& document) {
     credential.auth = *auth;
   }
   credential.from = CLV_TRY(reader.optional_string("from")).value_or("");
+  credential.rotate_after = CLV_TRY(read_rotate_after(reader));
+  credential.expires = CLV_TRY(optional_time(reader, "expires"));
   CLV_TRY_VOID(reader.finish());
   return credential;
 }

@@ -19,6 +19,8 @@
 #include "base/result.h"
 #include "crypto/hash.h"
 #include "http/path.h"
+#include "policy/credential_state.h"
+#include "policy/denied_paths.h"
 #include "policy/glob.h"
 #include "policy/rate.h"
 #include "policy/record_rules.h"
@@ -53,6 +55,13 @@ struct UpstreamTimeouts {
 
 enum class EncodedSlash : std::uint8_t { kRefuse, kOpaque };
 
+// What of its answers is kept from callers.
+struct AnswerRules {
+  bool mask =
+      true;  // credentials that come back are overwritten; nothing coded or partial is asked for, or passed on
+  bool pass_cookies = false;  // `cookies: pass`: Set-Cookie goes on
+};
+
 inline constexpr std::size_t kMaxBaseUrls = 16;  // of one upstream
 
 struct UpstreamResource {
@@ -68,20 +77,27 @@ struct UpstreamResource {
   EncodedSlash encoded_slash = EncodedSlash::kRefuse;
   UpstreamTls tls;
   UpstreamTimeouts timeouts;
+  AnswerRules answers;
+  DeniedPaths deny_paths;  // to everybody, whatever a grant says
   RecordRules record;
 };
 
-// Set by management (vault, registry), not in YAML: a credential that is not active is not used.
-enum class CredentialState : std::uint8_t { kActive, kDisabled, kRevoked, kUnbound, kMissing };
+inline constexpr std::chrono::seconds kRotateAfter = std::chrono::days(90);
 
 struct CredentialResource {
   base::Place place;
   std::string name;
   std::string upstream;
   base::Document auth;  // kNull: the upstream's
-  std::string from;     // "env:NAME" or "file:PATH"; empty when absent
+  std::string from;  // "env:NAME" or "file:PATH"; empty when absent
+  std::optional<std::chrono::seconds> rotate_after = kRotateAfter;  // none: never
+  std::optional<WallTime> expires;
+  // Set by management (vault, registry), not in YAML: a credential that is not active is not used. Never a state that is found out.
   CredentialState state = CredentialState::kActive;
   std::uint32_t version = 0;  // of the secret in the vault; 0: none, or from elsewhere
+  std::uint64_t id = 0;  // of its record; 0: it has none
+  WallTime set_at{};  // of that version; 1970: none
+  WallTime rotation_required{};  // since an incident: it needs another secret; 1970: it does not
 };
 
 // What a principal may do on the management API.

@@ -143,6 +143,8 @@ TEST(Upstream, IsReadWithItsDefaults) {
   EXPECT_FALSE(read_back.allow_plaintext);
   EXPECT_EQ(read_back.encoded_slash, EncodedSlash::kRefuse);
   EXPECT_EQ(read_back.timeouts.connect, std::chrono::seconds(10));
+  EXPECT_TRUE(read_back.answers.mask);
+  EXPECT_FALSE(read_back.answers.pass_cookies);
   EXPECT_EQ(read_back.place.line, 1u);
 }
 
@@ -151,12 +153,15 @@ TEST(Upstream, IsReadWithAllItsSettings) {
       read(upstream(
                {{"allow_private_addresses", list({"10.0.0.0/8", "fd00::/8"})},
                 {"encoded_slash", text("opaque")},
+                {"answers", map({{"mask", text("false")}, {"cookies", text("pass")}})},
                 {"tls", map({{"ca", text("/etc/fake/ca.pem")}, {"server_name", text("api.internal.test")}})},
                 {"timeouts",
                  map({{"connect", text("250ms")}, {"first_byte", text("5m")}, {"idle", text("1h")}})}}))
           .upstreams.at(0);
   EXPECT_EQ(read_back.allow_private_addresses.ranges.size(), 2u);
   EXPECT_EQ(read_back.encoded_slash, EncodedSlash::kOpaque);
+  EXPECT_FALSE(read_back.answers.mask);
+  EXPECT_TRUE(read_back.answers.pass_cookies);
   EXPECT_EQ(read_back.tls.ca, "/etc/fake/ca.pem");
   EXPECT_EQ(read_back.tls.server_name, "api.internal.test");
   EXPECT_EQ(read_back.timeouts.connect, std::chrono::milliseconds(250));

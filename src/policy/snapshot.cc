@@ -77,12 +77,19 @@ std::optional<Snapshot::Route> Snapshot::route(std::string_view path) const noex
   return std::nullopt;
 }
 
+const std::string* Snapshot::denied_path(UpstreamIndex upstream, std::string_view path) const noexcept {
+  const Upstreams& upstreams = *tables_->upstreams;
+  CLV_CHECK(upstream < upstreams.size() && upstreams[upstream] != nullptr);
+  return upstreams[upstream]->resource.deny_paths.find(path);
+}
+
 const Grant* Snapshot::authorize(PrincipalIndex principal, UpstreamIndex upstream, http::Method method,
                                  std::string_view method_text, std::string_view path,
                                  WallTime now) const noexcept {
   const Principal& who = this->principal(principal);
   if (who.disabled) return nullptr;
   if (path.empty()) path = "/";
+  if (denied_path(upstream, path) != nullptr) return nullptr;
 
   const PlacedGrant* first = nullptr;  // the earliest grant that fits, so far
   const auto consider = [&](Subject subject) {

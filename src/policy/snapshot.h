@@ -114,10 +114,12 @@ class Snapshot {
   // Every grant for the upstream that is given to the principal or a role of its, in the order written.
   std::vector<const Grant*> grants_of(PrincipalIndex principal, UpstreamIndex upstream) const;
 
-  // The first grant, in the order written, that lets `principal` do this; nullptr when none does.
-  // `path` is the path below the mount ("/" when empty).
+  // The first grant, in the order written, that lets `principal` do this; nullptr when none does, or the path is refused to
+  // everybody. `path` is the path below the mount ("/" when empty).
   const Grant* authorize(PrincipalIndex principal, UpstreamIndex upstream, http::Method method,
                          std::string_view method_text, std::string_view path, WallTime now) const noexcept;
+  // The upstream's pattern that refuses `path` to everybody (its deny_paths); nullptr when none does.
+  const std::string* denied_path(UpstreamIndex upstream, std::string_view path) const noexcept;
 
  private:
   friend class Draft;

@@ -159,6 +159,15 @@ Result<UpstreamTimeouts> read_timeouts(const Document& node) {
   return timeouts;
 }
 
+Result<AnswerRules> read_answers(const Document& node) {
+  ObjectReader reader = CLV_TRY(ObjectReader::of(node, "answers"));
+  AnswerRules answers;
+  answers.mask = CLV_TRY(reader.boolean_or("mask", true));
+  answers.pass_cookies = CLV_TRY(one_of(reader, "cookies", {"drop", "pass"}, "drop")) == "pass";
+  CLV_TRY_VOID(reader.finish());
+  return answers;
+}
+
 Result<http::BaseUrl> read_base_url(const Document& node, const UpstreamResource& upstream) {
   const std::string text = CLV_TRY(base::read_string(node, "base_url"));
   Result<http::BaseUrl> url = http::parse_base_url(text);
@@ -227,6 +236,10 @@ Result<UpstreamResource> read_upstream(const Document& document) {
   if (const Document* timeouts = reader.find("timeouts"); timeouts != nullptr) {
     upstream.timeouts = CLV_TRY(read_timeouts(*timeouts));
   }
+  if (const Document* denied = reader.find("deny_paths"); denied != nullptr)
+    upstream.deny_paths = CLV_TRY(DeniedPaths::read(*denied));
+  if (const Document* answers = reader.find("answers"); answers != nullptr)
+    upstream.answers = CLV_TRY(read_answers(*answers));
   if (const Document* record = reader.find("record"); record != nullptr)
     upstream.record = CLV_TRY(RecordRules::read(*record));
   CLV_TRY_VOID(reader.finish());

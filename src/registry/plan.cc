@@ -27,6 +27,7 @@ bool fits(Verb verb, Kind kind) noexcept {
     case Verb::kEnable:
       return kind == Kind::kPrincipal || kind == Kind::kCredential;
     case Verb::kSetSecret:
+    case Verb::kRequireRotation:
       return kind == Kind::kCredential;
     case Verb::kApply:
     case Verb::kCreate:
@@ -47,6 +48,8 @@ std::string_view past_of(Verb verb) noexcept {
       return "enabled";
     case Verb::kSetSecret:
       return "secret_set";
+    case Verb::kRequireRotation:
+      return "rotation_required";
     case Verb::kApply:
     case Verb::kCreate:
     case Verb::kReplace:
@@ -161,13 +164,8 @@ Result<void> Plan::add_document(Change& change, PlannedWrite& write) {
   if (change.kind == Kind::kApiKey && !is_new)
     change.document = CLV_TRY(with_hash_of(before_[write.key], std::move(change.document)));
   auto resource = CLV_TRY(policy::read_resource(change.document));
-  if (const auto* credential = std::get_if<policy::CredentialResource>(&resource);
-      credential && !credential->from.empty())
-    return refuse(Code::kInvalid,
-                  label(write.key) +
-                      ": `from` is for side-car mode; here the secret is kept in the vault: leave it out, "
-                      "and run `claviger credential set " +
-                      credential->name + "`");
+  if (const auto* credential = std::get_if<policy::CredentialResource>(&resource))
+    move_secret(*credential, write);
   std::string spec = write_spec(change.document);
   if (!is_new && spec == before_[write.key].spec) {
     // It may yet be unbound, where its upstream changes along with it.
@@ -184,6 +182,23 @@ Result<void> Plan::add_document(Change& change, PlannedWrite& write) {
   return ok();
 }
 
+// A credential that says `from` has nothing in the vault, and one that says so no more has no secret until it is set.
+void Plan::move_secret(const policy::CredentialResource& credential, PlannedWrite& write) {
+  Status& status = status_of(write);
+  const bool is_external = !credential.from.empty();
+  if (is_external == status.external || status.revoked) return;
+  const bool is_new = !before_.contains(write.key);
+  status.external = is_external;
+  status.unbound = !is_external && !is_new;
+  status.bound_to.clear();
+  write.record.sealed.clear();
+  secrets_.lay_over(credential.name, std::nullopt);
+  if (status.unbound)
+    write.warnings.push_back("credential '" + credential.name +
+                             "' has no secret until it is set with `claviger credential set " +
+                             credential.name + "`");
+}
+
 Result<void> Plan::add_deletion(PlannedWrite& write) {
   write.record.deleted = true;
   write.record.body.clear();
@@ -197,7 +212,9 @@ Result<void> Plan::add_deletion(PlannedWrite& write) {
 Result<void> Plan::add_status(const Change& change, PlannedWrite& write) {
   Status& status = status_of(write);
   const Status before = status;
-  if (change.verb == Verb::kRevoke) {
+  if (change.verb == Verb::kRequireRotation) {
+    CLV_TRY_VOID(require_rotation(change, write.key, status));
+  } else if (change.verb == Verb::kRevoke) {
     if (!status.revoked) status.revoked_at = base::format_rfc3339(time_);
     status.revoked = true;
     status.bound_to.clear();
@@ -206,6 +223,7 @@ Result<void> Plan::add_status(const Change& change, PlannedWrite& write) {
   } else {
     if (status.revoked) return refuse(Code::kConflict, label(write.key) + " is revoked for good");
     status.disabled = change.verb == Verb::kDisable;
+    status.rotation_disabled = false;
   }
   write.effect = status == before ? Effect::kUnchanged : Effect::kChanged;
   write.event = past_of(change.verb);
@@ -221,19 +239,47 @@ Result<void> Plan::add_status(const Change& change, PlannedWrite& write) {
   return ok();
 }
 
+// From an incident to the next secret. That it was required before stays as it is, so that to ask twice does no harm.
+Result<void> Plan::require_rotation(const Change& change, const RecordKey& key, Status& status) const {
+  if (status.revoked || status.version == 0)
+    return refuse(Code::kConflict,
+                  label(key) + (status.revoked ? " is revoked for good" : " has no secret yet"));
+  if (status.rotation_required.empty()) {
+    if (change.reason.empty())
+      return refuse(Code::kInvalid, label(key) + ": say why it needs another secret (`reason`)");
+    status.rotation_required = base::format_rfc3339(time_);
+    status.rotation_reason = change.reason;
+  }
+  if (change.disables && !status.disabled) status.disabled = status.rotation_disabled = true;
+  return ok();
+}
+
 Result<void> Plan::add_secret(Change& change, PlannedWrite& write) {
   Status& status = status_of(write);
   if (status.revoked)
     return refuse(Code::kConflict, label(write.key) + " is revoked for good: delete it and make another one");
   auto loaded = CLV_TRY(load_record(*current_[write.key].record));
   const auto& credential = std::get<policy::CredentialResource>(loaded.resource);
+  if (!credential.from.empty())
+    return refuse(Code::kConflict, label(write.key) +
+                                       " has its secret from elsewhere (`from`): change it there, or "
+                                       "leave `from` out of its document");
   const policy::UpstreamResource* upstream = upstream_of(credential);
   if (upstream == nullptr)
     return refuse(Code::kConflict,
                   label(write.key) + ": its upstream '" + credential.upstream + "' is not there");
+  if (change.replaces && (change.replaces->version != status.version || status.unbound ||
+                          change.replaces->destination != status.bound_to))
+    return refuse(Code::kConflict, label(write.key) + " has another secret by now, or goes elsewhere");
   ++status.version;
   status.unbound = false;
   status.set_at = base::format_rfc3339(time_);
+  if (!change.replaces) {
+    status.rotation_required.clear();
+    status.rotation_reason.clear();
+    // What was disabled for the old secret's sake alone.
+    if (status.rotation_disabled) status.disabled = status.rotation_disabled = false;
+  }
   status.bound_to = CLV_TRY(gateway::destination_digest(*upstream, credential));
   auto sealed = CLV_TRY(seal_secret(keys_, change.secret.reveal(), credential.name, write.record.id,
                                     status.version, status.bound_to));
@@ -243,6 +289,7 @@ Result<void> Plan::add_secret(Change& change, PlannedWrite& write) {
   write.resource = std::move(loaded.resource);
   write.effect = Effect::kChanged;
   write.event = past_of(Verb::kSetSecret);
+  if (change.replaces) write.event = "secret_replaced";
   return ok();
 }
 
@@ -261,7 +308,7 @@ Result<void> Plan::bind(PlannedWrite& write) {
   Status& status = status_of(write);
   auto& credential = std::get<policy::CredentialResource>(*write.resource);
   if (const policy::UpstreamResource* upstream = upstream_of(credential);
-      upstream != nullptr && status.version > 0) {
+      upstream != nullptr && status.version > 0 && !status.external) {
     const std::string digest = CLV_TRY(gateway::destination_digest(*upstream, credential));
     if (!status.bound_to.empty() && digest != status.bound_to) {
       status.unbound = true;
@@ -315,11 +362,23 @@ Result<void> Plan::bind_credentials() {
   std::size_t written = 0;
   for (PlannedWrite& write : writes_) {
     if (write.effect == Effect::kUnchanged) continue;
+    CLV_TRY_VOID(check_transition(write));
     if (write.record.id == 0) write.record.id = store::Batch{.base = base_}.new_id(written);
     ++written;
     finish(write);
   }
   return ok();
+}
+
+// Whatever led to it: a credential does not come from one state to another that is not meant to follow.
+Result<void> Plan::check_transition(const PlannedWrite& write) {
+  const auto before = before_.find(write.key);
+  if (write.key.first != Kind::kCredential || before == before_.end() || write.record.deleted) return ok();
+  const auto from = credential_state(before->second.status);
+  const auto to = credential_state(after_[write.key].status);
+  if (from == to || policy::may_become(from, to)) return ok();
+  return refuse(Code::kConflict, label(write.key) + " is " + std::string(policy::state_name(from)) +
+                                     ", and cannot become " + std::string(policy::state_name(to)));
 }
 
 void Plan::finish(PlannedWrite& write) {
@@ -332,7 +391,10 @@ void Plan::finish(PlannedWrite& write) {
     write.after = shown_body(write.key.first, body);
   }
   write.event = std::string(policy::kind_name(write.key.first)) + "." + write.event;
-  if (write.resource) apply_status(status_of(write), *write.resource);
+  if (!write.resource) return;
+  apply_status(status_of(write), *write.resource);
+  if (auto* credential = std::get_if<policy::CredentialResource>(&*write.resource))
+    credential->id = write.record.id;
 }
 
 }  // namespace claviger::registry

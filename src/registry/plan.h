@@ -62,6 +62,8 @@ class Plan {
   Result<void> add_document(Change& change, PlannedWrite& write);
   Result<void> add_status(const Change& change, PlannedWrite& write);
   Result<void> add_deletion(PlannedWrite& write);
+  void move_secret(const policy::CredentialResource& credential, PlannedWrite& write);
+  Result<void> require_rotation(const Change& change, const RecordKey& key, Status& status) const;
   Result<void> add_secret(Change& change, PlannedWrite& write);
   Result<void> check_match(const Change& change, const Current& current) const;
   const policy::UpstreamResource* upstream_of(const policy::CredentialResource& credential) const;
@@ -71,6 +73,7 @@ class Plan {
   Result<void> begin_with(const store::Record& record, PlannedWrite& write);
   Result<void> begin_anew(policy::Kind kind, PlannedWrite& write);
   void keep(PlannedWrite write);
+  Result<void> check_transition(const PlannedWrite& write);
   void finish(PlannedWrite& write);
 
   const policy::Snapshot& now_;

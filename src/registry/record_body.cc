@@ -49,6 +49,7 @@ std::string write_status(const Status& status) {
   add_flag(out, "disabled", status.disabled);
   add_flag(out, "revoked", status.revoked);
   add_flag(out, "unbound", status.unbound);
+  add_flag(out, "external", status.external);
   if (status.version > 0) {
     if (out.size() > 1) out += ',';
     out += "\"version\":" + std::to_string(status.version);
@@ -56,6 +57,9 @@ std::string write_status(const Status& status) {
   add_text(out, "bound_to", status.bound_to);
   add_text(out, "set_at", status.set_at);
   add_text(out, "revoked_at", status.revoked_at);
+  add_text(out, "rotation_required", status.rotation_required);
+  add_text(out, "rotation_reason", status.rotation_reason);
+  add_flag(out, "rotation_disabled", status.rotation_disabled);
   return out + "}";
 }
 
@@ -65,38 +69,51 @@ Result<Status> read_status(const Document& node) {
   status.disabled = CLV_TRY(reader.boolean_or("disabled", false));
   status.revoked = CLV_TRY(reader.boolean_or("revoked", false));
   status.unbound = CLV_TRY(reader.boolean_or("unbound", false));
+  status.external = CLV_TRY(reader.boolean_or("external", false));
   status.version = static_cast<std::uint32_t>(CLV_TRY(reader.number_or("version", 0, 0, UINT32_MAX)));
   status.bound_to = CLV_TRY(reader.optional_string("bound_to")).value_or("");
   status.set_at = CLV_TRY(reader.optional_string("set_at")).value_or("");
   status.revoked_at = CLV_TRY(reader.optional_string("revoked_at")).value_or("");
+  status.rotation_required = CLV_TRY(reader.optional_string("rotation_required")).value_or("");
+  status.rotation_reason = CLV_TRY(reader.optional_string("rotation_reason")).value_or("");
+  status.rotation_disabled = CLV_TRY(reader.boolean_or("rotation_disabled", false));
   CLV_TRY_VOID(reader.finish());
   return status;
 }
 
-std::string_view state_word(policy::CredentialState state) noexcept {
-  switch (state) {
-    case policy::CredentialState::kActive:
-      return "active";
-    case policy::CredentialState::kDisabled:
-      return "disabled";
-    case policy::CredentialState::kRevoked:
-      return "revoked";
-    case policy::CredentialState::kUnbound:
-      return "unbound";
-    case policy::CredentialState::kMissing:
-      return "missing";
-  }
-  return "missing";
+void add_time(std::string& out, std::string_view name, WallTime time) {
+  if (time != WallTime()) add_text(out, name, base::format_rfc3339(time));
 }
 
-std::string shown_status(policy::Kind kind, const Status& status) {
+void add_report(std::string& out, const gateway::CredentialReport& report) {
+  add_text(out, "reason", report.reason);
+  add_time(out, "since", report.since);
+  if (report.age) out += ",\"age_days\":" + std::to_string(*report.age / std::chrono::days(1));
+  add_time(out, "rotate_by", report.rotate_by.value_or(WallTime()));
+  add_text(out, "rotation", gateway::rotation_name(report.rotation));
+  add_time(out, "good_until", report.expires.value_or(WallTime()));
+  add_time(out, "last_used", report.last_used);
+  if (report.warnings.empty()) return;
+  out += ",\"warnings\":[";
+  for (const std::string& warning : report.warnings) {
+    if (&warning != &report.warnings.front()) out += ',';
+    base::append_json_string(out, warning);
+  }
+  out += ']';
+}
+
+std::string shown_status(policy::Kind kind, const Status& status, const gateway::CredentialReport* report) {
   std::string out = "{";
   switch (kind) {
     case policy::Kind::kCredential:
-      add_text(out, "state", state_word(credential_state(status)));
+      add_text(out, "state",
+               policy::state_name(report != nullptr ? report->state : credential_state(status)));
       out += ",\"version\":" + std::to_string(status.version);
       add_text(out, "set_at", status.set_at);
       add_text(out, "revoked_at", status.revoked_at);
+      add_text(out, "rotation_required", status.rotation_required);
+      add_text(out, "rotation_reason", status.rotation_reason);
+      if (report != nullptr) add_report(out, *report);
       break;
     case policy::Kind::kPrincipal:
       out += std::string("\"disabled\":") + (status.disabled ? "true" : "false");
@@ -204,6 +221,8 @@ Result<Loaded> load_record(const store::Record& record) {
   Loaded loaded{.resource = CLV_TRY(policy::read_resource(resource)),
                 .status = CLV_TRY(read_status(*status))};
   apply_status(loaded.status, loaded.resource);
+  if (auto* credential = std::get_if<policy::CredentialResource>(&loaded.resource))
+    credential->id = record.id;
   return loaded;
 }
 
@@ -211,9 +230,20 @@ policy::CredentialState credential_state(const Status& status) noexcept {
   using policy::CredentialState;
   if (status.revoked) return CredentialState::kRevoked;
   if (status.unbound) return CredentialState::kUnbound;
-  if (status.version == 0) return CredentialState::kMissing;
+  if (status.version == 0 && !status.external) return CredentialState::kMissing;
   return status.disabled ? CredentialState::kDisabled : CredentialState::kActive;
 }
+
+namespace {
+
+// As the gateway wrote it; 1970 for none.
+WallTime time_of(const std::string& text) {
+  if (text.empty()) return {};
+  const auto time = base::parse_rfc3339(text);
+  return time.has_value() ? *time : WallTime();
+}
+
+}  // namespace
 
 void apply_status(const Status& status, policy::Resource& resource) {
   if (auto* principal = std::get_if<policy::PrincipalResource>(&resource))
@@ -222,10 +252,13 @@ void apply_status(const Status& status, policy::Resource& resource) {
   if (auto* credential = std::get_if<policy::CredentialResource>(&resource)) {
     credential->state = credential_state(status);
     credential->version = status.version;
+    credential->set_at = time_of(status.set_at);
+    credential->rotation_required = time_of(status.rotation_required);
   }
 }
 
-ResourceView make_view(const store::Record& record, const Body& body) {
+ResourceView make_view(const store::Record& record, const Body& body,
+                       const gateway::CredentialReport* report) {
   ResourceView view{.kind = record.kind, .name = record.name, .revision = record.revision, .json = {}};
   std::string& out = view.json;
   out = "{\"kind\":";
@@ -235,7 +268,7 @@ ResourceView make_view(const store::Record& record, const Body& body) {
   const auto kind = policy::parse_kind(record.kind);
   const std::string spec = kind ? shown_spec(*kind, body.spec) : body.spec;
   if (spec.size() > 2) out.append(",").append(spec, 1, spec.size() - 2);  // what stands between { and }
-  if (kind) out += ",\"status\":" + shown_status(*kind, body.status);
+  if (kind) out += ",\"status\":" + shown_status(*kind, body.status, report);
   out += ",\"revision\":" + std::to_string(record.revision);
   out += ",\"updated_at\":\"" + base::format_rfc3339(record.updated_at) + "\"}";
   return view;

@@ -11,6 +11,7 @@
 
 #include "base/document.h"
 #include "base/result.h"
+#include "gateway/credential_report.h"
 #include "policy/resources.h"
 #include "registry/registry.h"
 #include "store/store.h"
@@ -21,10 +22,14 @@ struct Status {
   bool disabled = false;  // principal, credential
   bool revoked = false;  // api_key, credential
   bool unbound = false;  // credential: its destination changed, and the secret was dropped
+  bool external = false;  // credential: it says `from`, and its secret lies elsewhere
   std::uint32_t version = 0;  // credential: of the secret; 0: there was none yet
   std::string bound_to;  // credential: digest of the destination that the secret was sealed for
   std::string set_at;  // credential: when
   std::string revoked_at;
+  std::string rotation_required;  // credential: since when it needs another secret, after an incident
+  std::string rotation_reason;
+  bool rotation_disabled = false;  // credential: disabled until it has one
   friend bool operator==(const Status&, const Status&) = default;
 };
 
@@ -62,7 +67,9 @@ std::string shown_body(policy::Kind kind, const Body& body);
 // A document that leaves an API key's hash out keeps the one that is there: what GET shows can be PUT back.
 Result<base::Document> with_hash_of(const Body& before, base::Document document);
 
-ResourceView make_view(const store::Record& record, const Body& body);
+// Of a credential, `report` has what the record does not know (it may be null).
+ResourceView make_view(const store::Record& record, const Body& body,
+                       const gateway::CredentialReport* report = nullptr);
 // Of a record that was tampered with: nothing of what it says is shown.
 ResourceView make_faulty_view(std::string_view kind, std::string_view name, std::string_view what);
 

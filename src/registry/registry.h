@@ -48,6 +48,7 @@ enum class Verb : std::uint8_t {
   kDisable,  // principal, credential
   kEnable,
   kSetSecret,  // credential: a new version
+  kRequireRotation,  // credential: it needs a new version, for a reason
 };
 
 struct Change {
@@ -57,6 +58,15 @@ struct Change {
   base::Document document;  // kApply, kCreate, kReplace
   std::optional<store::Revision> if_match;  // kConflict when the resource is at another revision
   base::SecretBytes secret;  // kSetSecret
+  // kSetSecret: it takes the place of that one, got from where that was sent; kConflict when the credential has another by now. What the
+  // credential's state is stays as it is.
+  struct Replaced {
+    std::uint32_t version = 0;
+    std::string destination;  // gateway::destination_digest()
+  };
+  std::optional<Replaced> replaces;
+  std::string reason;  // kRequireRotation; empty: of what needs one already
+  bool disables = false;  // kRequireRotation: until the new version is set
 };
 
 enum class Effect : std::uint8_t { kCreated, kChanged, kUnchanged, kDeleted };
@@ -84,6 +94,22 @@ struct AuditKeyRotation {
   std::string from;
   std::string to;
   bool is_finished = false;  // false: the log cannot be written at the moment; it goes on by itself
+};
+
+// Another master key for the vault.
+struct RekeyRequest {
+  std::string source;  // as master_key.from; empty: drawn anew, and kept where the one in use is
+  bool remove_old = false;  // what the old key is made of goes in the end; else it is kept under another name
+};
+struct RekeyState {
+  enum class Phase : std::uint8_t { kRewrapping, kSettling, kFinished };
+  Phase phase = Phase::kRewrapping;
+  std::string from;  // ids
+  std::string to;
+  std::uint64_t done = 0;  // envelopes under the new key
+  std::uint64_t total = 0;
+  std::string failure;  // why it does not go on at the moment; it is tried again by itself
+  std::string outcome;  // once it is finished: what became of the old key
 };
 
 // What is wrong or worth knowing, for `claviger status`.
@@ -120,6 +146,13 @@ class Registry {
   // with it; goes on by itself after that, over a restart as well. kConflict while one is under way, kUnavailable while the
   // log cannot be written.
   virtual net::Task<Result<AuditKeyRotation>> rotate_audit_key(Actor actor) = 0;
+
+  // From now on another master key seals, and whatever the one in use has sealed is sealed anew, while everything goes on. Begun
+  // and recorded when it returns; goes on by itself after that, over a restart as well, until the old key opens nothing.
+  // kConflict while one is under way, for the key that is in use, and while a credential's record is not to be trusted.
+  virtual net::Task<Result<RekeyState>> rekey(Actor actor, RekeyRequest request) = 0;
+  // The one that is under way, or the last of this process. Nothing: there was none.
+  virtual std::optional<RekeyState> rekey_state() const = 0;
 
   // What requests are decided on now.
   virtual std::shared_ptr<const gateway::World> world() const = 0;

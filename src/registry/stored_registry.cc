@@ -9,6 +9,7 @@
 #include "audit/event.h"
 #include "base/json.h"
 #include "base/parse.h"
+#include "gateway/external_secrets.h"
 #include "identity/api_key.h"
 #include "policy/draft.h"
 #include "policy/grant_names.h"
@@ -114,6 +115,7 @@ Result<void> StoredRegistry::assemble(Everything all) {
   std::vector<Notice> refused;
   StoredSecrets stored;
   policy::Draft draft(policy::Snapshot::empty());
+  std::vector<policy::CredentialResource> external;
   for (store::Record& record : all.records) {
     auto loaded = load_record(record);
     if (!loaded.has_value()) {
@@ -123,8 +125,12 @@ Result<void> StoredRegistry::assemble(Everything all) {
     if (record.kind == policy::kind_name(Kind::kCredential) && !record.sealed.empty())
       stored[record.name] = {record.id, loaded->status.version, loaded->status.bound_to,
                              std::move(record.sealed)};
+    if (const auto* credential = std::get_if<policy::CredentialResource>(&loaded->resource);
+        credential != nullptr && !credential->from.empty())
+      external.push_back(*credential);
     draft.put(std::move(loaded->resource));
   }
+  settle(std::move(external), draft);
   for (vault::RecordFault& fault : all.faults)
     refused.push_back({std::move(fault.kind), std::move(fault.name), std::move(fault.what)});
   std::vector<policy::Dropped> dropped;
@@ -132,7 +138,7 @@ Result<void> StoredRegistry::assemble(Everything all) {
   for (policy::Dropped& each : dropped)
     refused.push_back(
         {std::string(policy::kind_name(each.kind)), std::move(each.name), "is left out: " + each.why});
-  VaultSecrets secrets(parts_.keys, stored);
+  VaultSecrets secrets(parts_.keys, stored, settings_.external);
   std::vector<gateway::UnusableCredential> unusable;
   world_ = CLV_TRY(
       gateway::build_world(std::move(snapshot), nullptr, settings_, parts_.process_key, secrets, &unusable));
@@ -145,7 +151,9 @@ Result<void> StoredRegistry::assemble(Everything all) {
 
 Result<void> StoredRegistry::load(gateway::WorldSettings settings) {
   settings_ = std::move(settings);
+  if (settings_.lives == nullptr) settings_.lives = &own_lives_;
   era_ = CLV_TRY(read_era(parts_.keys, parts_.store));
+  CLV_TRY_VOID(take_up_rekey());
   Everything all = CLV_TRY(read_everything());
   CLV_TRY_VOID(assemble(std::move(all)));
   ::malloc_trim(0);  // a hundred thousand documents came and went
@@ -172,11 +180,12 @@ void StoredRegistry::start(Publish publish) {
   drain_.kick(last_event());  // what a crash left
   is_rotating_audit_key_ = parts_.audit_log != nullptr && parts_.keys.next_signing_key().has_value();
   if (is_rotating_audit_key_) net::spawn(finish_key_rotation());
+  if (rekeying_.state) net::spawn(run_rekey());
 }
 
 net::Task<Result<void>> StoredRegistry::refresh() {
   const Turnstile::Pass pass = co_await turnstile_.enter();
-  VaultSecrets secrets(parts_.keys, secrets_);
+  VaultSecrets secrets(parts_.keys, secrets_, settings_.external);
   std::vector<gateway::UnusableCredential> unusable;
   auto world = CLV_CO_TRY(
       gateway::build_world(world_->policy, nullptr, settings_, parts_.process_key, secrets, &unusable));
@@ -184,53 +193,6 @@ net::Task<Result<void>> StoredRegistry::refresh() {
   world_ = world;
   co_await publish(std::move(world));
   co_return ok();
-}
-
-// --- Reading -------------------------------------------------------------------------------------
-
-net::Task<Result<Registry::Page>> StoredRegistry::list(Kind kind, std::string after, std::size_t limit) {
-  co_return co_await parts_.store_thread.run([&]() -> Result<Page> {
-    // One more than is asked for tells whether there are more.
-    auto records = CLV_TRY(parts_.store.list(policy::kind_name(kind), after, limit + 1));
-    Page page;
-    if (records.size() > limit) {
-      records.pop_back();
-      page.next = records.back().name;
-    }
-    for (const store::Record& record : records) page.items.push_back(CLV_TRY(view_of(record)));
-    return page;
-  });
-}
-
-Result<ResourceView> StoredRegistry::view_of(const store::Record& record) {
-  if (const auto fault = CLV_TRY(guard_.check(parts_.store, record)))
-    return make_faulty_view(record.kind, record.name, fault->what);
-  const auto body = read_body(record.body);
-  return body.has_value() ? make_view(record, *body)
-                          : make_faulty_view(record.kind, record.name, "cannot be read");
-}
-
-net::Task<Result<ResourceView>> StoredRegistry::find(Kind kind, std::string name) {
-  co_return co_await parts_.store_thread.run([&]() -> Result<ResourceView> {
-    const auto record = CLV_TRY(parts_.store.find(policy::kind_name(kind), name));
-    if (!record) {
-      if (const auto fault = CLV_TRY(guard_.check_absent(parts_.store, policy::kind_name(kind), name)))
-        return make_faulty_view(fault->kind, fault->name, fault->what);
-    }
-    if (!record || record->deleted)
-      return Error::formatted(Code::kNoResource, Blame::kCaller,
-                              "there is no " + std::string(policy::kind_name(kind)) + " '" + name + "'");
-    return view_of(*record);
-  });
-}
-
-std::vector<Notice> StoredRegistry::notices() const {
-  std::vector<Notice> all = faults_;
-  for (const auto& each : unusable_) all.push_back({"credential", each.name, each.why});
-  if (is_rotating_audit_key_)
-    all.push_back(
-        {"audit", "key", "is being rotated: that ends by itself once log and store can be written"});
-  return all;
 }
 
 // --- Changing ------------------------------------------------------------------------------------
@@ -273,7 +235,7 @@ Result<void> StoredRegistry::check_right(const Actor& actor) const {
 Result<StoredRegistry::Prepared> StoredRegistry::prepare(const Actor& actor, std::vector<Change> changes,
                                                          CurrentRecords current) {
   CLV_TRY_VOID(check_right(actor));
-  VaultSecrets secrets(parts_.keys, secrets_);
+  VaultSecrets secrets(parts_.keys, secrets_, settings_.external);
   const WallTime time = parts_.clock.wall();
   Plan plan(*world_->policy, std::move(current), secrets, parts_.keys, head_, time);
   std::set<std::string> set_now;
@@ -290,10 +252,14 @@ Result<StoredRegistry::Prepared> StoredRegistry::prepare(const Actor& actor, std
   prepared.writes = std::move(plan.writes());
   prepared.batch.base = head_;
   policy::Draft draft(world_->policy);
+  std::vector<policy::CredentialResource> external;
   for (PlannedWrite& write : prepared.writes) {
     if (write.effect == Effect::kUnchanged) continue;
     if (write.resource) {
       CLV_TRY_VOID(gateway::check_resource(*write.resource));
+      if (const auto* credential = std::get_if<policy::CredentialResource>(&*write.resource);
+          credential != nullptr && !credential->from.empty())
+        external.push_back(*credential);
       draft.put(std::move(*write.resource));
     } else if (auto removed = draft.remove(write.key.first, write.key.second);
                !removed.has_value() && write.before.empty()) {
@@ -308,6 +274,11 @@ Result<StoredRegistry::Prepared> StoredRegistry::prepare(const Actor& actor, std
   seal_events(parts_.keys, {.era = era_, .revision = prepared.batch.revision(), .index = 0}, events,
               prepared.batch.outbox);
   auto snapshot = CLV_TRY(draft.finish(prepared.batch.revision()));
+  CLV_TRY_VOID(check_allowed(external, *snapshot));
+  if (!external.empty()) {
+    settle(std::move(external), draft);
+    snapshot = CLV_TRY(draft.finish(prepared.batch.revision()));
+  }
   prepared.world = CLV_TRY(gateway::build_world(std::move(snapshot), world_.get(), settings_,
                                                 parts_.process_key, secrets, &prepared.unusable));
   for (const auto& each : prepared.unusable)
@@ -346,6 +317,7 @@ void StoredRegistry::adopt(Prepared& prepared) {
   }
   head_ = prepared.batch.revision();
   world_ = prepared.world;
+  if (settings_.external != nullptr) settings_.external->keep_only(*world_);
 }
 
 // Whether a record that was refused has been written anew. Then whatever was left out for its sake may be right again.
@@ -382,15 +354,20 @@ std::vector<Outcome> StoredRegistry::outcomes(const Prepared& prepared) const {
 net::Task<Result<std::vector<Outcome>>> StoredRegistry::change(Actor actor, std::vector<Change> changes,
                                                                bool dry_run) {
   if (const auto named = name_and_label(changes); !named.has_value()) co_return of_caller(named.error());
-  std::vector<RecordKey> keys;
-  for (const Change& change : changes) keys.emplace_back(change.kind, change.name);
+  std::vector<RecordKey> keys, enabled;
+  for (const Change& change : changes) {
+    keys.emplace_back(change.kind, change.name);
+    if (change.verb == Verb::kEnable && change.kind == Kind::kCredential) enabled.push_back(keys.back());
+  }
   const Turnstile::Pass pass = co_await turnstile_.enter();
   Result<void> read = ok();
   auto current = co_await read_current(Plan::needed(*world_->policy, changes), read);
   if (!read.has_value()) co_return read.error();
   auto prepared = prepare(actor, std::move(changes), std::move(current));
   if (!prepared.has_value()) co_return with_number_of_label(of_caller(prepared.error()), keys);
-  if (dry_run || prepared->batch.writes.empty()) co_return outcomes(*prepared);
+  if (dry_run) co_return outcomes(*prepared);
+  believe(actor, enabled);
+  if (prepared->batch.writes.empty()) co_return outcomes(*prepared);
   const auto committed = co_await commit(prepared->batch);
   if (!committed.has_value()) co_return committed.error();
   auto done = outcomes(*prepared);

@@ -10,9 +10,11 @@
 #include "base/clock.h"
 #include "net/background.h"
 #include "net/loop.h"
+#include "registry/master_key_desk.h"
 #include "registry/outbox_drain.h"
 #include "registry/plan.h"
 #include "registry/registry.h"
+#include "registry/rekey_mark.h"
 #include "registry/turnstile.h"
 #include "registry/vault_secrets.h"
 #include "registry/vault_signer.h"
@@ -21,6 +23,10 @@
 #include "vault/key_holder.h"
 #include "vault/process_key.h"
 #include "vault/record_guard.h"
+
+namespace claviger::policy {
+class Draft;
+}
 
 namespace claviger::registry {
 
@@ -36,6 +42,7 @@ struct RegistryParts {
   audit::Lane& lane;
   std::uint64_t outbox_in_log = 0;  // audit::Log::last_outbox()
   audit::Log* audit_log = nullptr;  // goes before the registry does; null: its key is never rotated
+  MasterKeyDesk* master_keys = nullptr;  // null: the master key is never replaced
 };
 
 // The registry over a store.
@@ -55,6 +62,8 @@ class StoredRegistry final : public Registry {
   void start(Publish publish);
   // Reads CA files anew, and opens every secret again (SIGHUP).
   net::Task<Result<void>> refresh();
+  // There is another value for those that say `from`, or none any more. kInvalid: it is not taken.
+  net::Task<Result<void>> renew(std::string from);
 
   net::Task<Result<Page>> list(policy::Kind kind, std::string after, std::size_t limit) override;
   net::Task<Result<ResourceView>> find(policy::Kind kind, std::string name) override;
@@ -62,10 +71,16 @@ class StoredRegistry final : public Registry {
                                                  bool dry_run) override;
   net::Task<Result<CreatedKey>> create_key(Actor actor, KeyRequest request) override;
   net::Task<Result<AuditKeyRotation>> rotate_audit_key(Actor actor) override;
+  net::Task<Result<RekeyState>> rekey(Actor actor, RekeyRequest request) override;
+  std::optional<RekeyState> rekey_state() const override { return rekeying_.state; }
   std::shared_ptr<const gateway::World> world() const override { return world_; }
   std::vector<Notice> notices() const override;
 
-  bool is_idle() const noexcept { return drain_.is_idle() && !is_rotating_audit_key_; }
+  // The process is about to end: what takes long stops at the next step, and the next start goes on with it.
+  void stop_long_work() noexcept { rekeying_.is_stopping = true; }
+  bool is_idle() const noexcept {
+    return drain_.is_idle() && !is_rotating_audit_key_ && !rekeying_.is_running && !rekeying_.is_beginning;
+  }
 
  private:
   struct Prepared;
@@ -77,9 +92,17 @@ class StoredRegistry final : public Registry {
   net::Task<void> publish(std::shared_ptr<const gateway::World> world);
   void adopt(Prepared& prepared);
   Result<ResourceView> view_of(const store::Record& record);  // blocks
+  void add_credential_notices(std::vector<Notice>& all) const;
+  void believe(const Actor& actor, const std::vector<RecordKey>& enabled) const;
   struct Everything;
   Result<Everything> read_everything();  // blocks
   Result<void> assemble(Everything all);
+  // external_credentials.cc
+  void settle(std::vector<policy::CredentialResource> external, policy::Draft& draft) const;
+  Result<void> check_allowed(const std::vector<policy::CredentialResource>& external,
+                             const policy::Snapshot& snapshot) const;
+  std::string source_fault(const policy::CredentialResource& credential) const;
+  std::string show_source(policy::CredentialResource& credential, Status& status) const;
   net::Task<Result<void>> load_again();
   bool heals(const std::vector<PlannedWrite>& writes) const;
   // rotate_audit_key.cc
@@ -87,6 +110,21 @@ class StoredRegistry final : public Registry {
   net::Task<void> finish_key_rotation();
   net::Task<bool> retire_audit_key();
   net::Task<Result<void>> keep_keyring(vault::Keyring keyring, std::string event);
+  // rekey.cc
+  Result<void> take_up_rekey();
+  net::Task<Result<void>> begin_rekey(const Actor& actor, const RekeyRequest& request,
+                                      const vault::MasterKey& next);
+  net::Task<void> run_rekey();
+  net::Task<Result<void>> rekey_step();
+  net::Task<Result<void>> plan_rewrapping();
+  net::Task<Result<void>> rewrap_some();
+  Result<void> rewrap(Current& current, const std::string& name, store::Batch& batch);
+  net::Task<Result<void>> switch_master_key();
+  net::Task<Result<void>> settle_master_key();
+  net::Task<Result<void>> commit_rekey_step(store::Batch batch, std::string event);
+  Result<std::string> envelope_left(bool at_the_end);  // blocks
+  RekeyMark rekey_mark(RekeyMark::Phase phase) const;
+  std::optional<Notice> rekey_notice() const;
   std::vector<Outcome> outcomes(const Prepared& prepared) const;
 
   RegistryParts parts_;
@@ -98,11 +136,23 @@ class StoredRegistry final : public Registry {
   StoredSecrets secrets_;
   store::Revision head_ = 0;
   std::uint8_t era_ = 0;
+  gateway::CredentialLives own_lives_;  // where the settings have none
   std::shared_ptr<const gateway::World> world_;
   std::vector<Notice> faults_;  // of records
   std::vector<gateway::UnusableCredential> unusable_;  // of the world
   std::vector<std::unique_ptr<VaultSigner>> signers_;  // that the audit log was handed over to
   bool is_rotating_audit_key_ = false;
+  struct Rekeying {
+    std::optional<RekeyState> state;
+    std::string lost_key;  // that one was begun to, which sealed nothing
+    bool remove_old = false;
+    std::vector<std::string>
+        names;  // of credentials whose envelope is still to be made anew, the next one last
+    bool is_planned = false;  // `names` is up to date
+    bool is_beginning = false;
+    bool is_running = false;
+    bool is_stopping = false;
+  } rekeying_;
 };
 
 // A store's first batch: keyring, register, and what `extra` adds (records without MACs). For `claviger init`.

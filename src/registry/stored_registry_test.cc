@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "crypto/testing/routed_arena.h"
+#include "gateway/testing/fake_external_secrets.h"
 #include "net/testing/loop_fixture.h"
 #include "registry/testing/memory_lane.h"
 #include "store/testing/memory_store.h"
@@ -15,6 +16,7 @@ namespace claviger::registry {
 namespace {
 
 using policy::Kind;
+using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -28,6 +30,8 @@ const Actor kAdmin{.principal = "admin", .key_id = {}, .address = "127.0.0.1", .
 constexpr std::string_view kUpstream =
     R"({"kind":"upstream","name":"api","mount":"/api","base_url":"https://api.test","auth":{"kind":"bearer"}})";
 constexpr std::string_view kCredential = R"({"kind":"credential","name":"main","upstream":"api"})";
+constexpr std::string_view kElsewhere =
+    R"({"kind":"credential","name":"main","upstream":"api","from":"vault:secret/x#key"})";
 constexpr std::string_view kPrincipal = R"({"kind":"principal","name":"ci"})";
 constexpr std::string_view kGrant = R"({"kind":"grant","name":"ci-api","principal":"ci","upstream":"api"})";
 
@@ -89,11 +93,16 @@ class StoredRegistryTest : public ::testing::Test, public net::testing::LoopFixt
     thread_ = std::make_unique<net::BackgroundThread>(loop(), "test-store");
     registry_ = std::make_unique<StoredRegistry>(
         RegistryParts{loop(), *thread_, *store_, *keys_, *process_key_, clock_, log_, lane_, in_log_});
-    EXPECT_TRUE(registry_->load({}).has_value());
+    EXPECT_TRUE(registry_->load({.external = has_external_ ? &external_ : nullptr}).has_value());
     registry_->start([this](std::shared_ptr<const gateway::World> world, std::function<void()> everywhere) {
       published_.push_back(std::move(world));
       loop().post(std::move(everywhere));
     });
+  }
+
+  void use_external() {
+    has_external_ = true;
+    restart();
   }
 
   Result<std::vector<Outcome>> change(std::vector<Change> changes, bool dry_run = false) {
@@ -137,6 +146,8 @@ class StoredRegistryTest : public ::testing::Test, public net::testing::LoopFixt
   std::unique_ptr<net::BackgroundThread> thread_;
   std::unique_ptr<StoredRegistry> registry_;
   std::vector<std::shared_ptr<const gateway::World>> published_;
+  gateway::testing::FakeExternalSecrets external_{arena};
+  bool has_external_ = false;
 };
 
 TEST_F(StoredRegistryTest, PublishesWhatItAcknowledges) {
@@ -278,11 +289,67 @@ TEST_F(StoredRegistryTest, RefusesASecretThatCannotBeSentAndKeepsTheOldOne) {
   EXPECT_EQ(usable_credentials(), 1U);
 }
 
-TEST_F(StoredRegistryTest, RefusesSecretsFromElsewhereInADocument) {
+TEST_F(StoredRegistryTest, RefusesSecretsFromElsewhereWhereThereAreNone) {
   must(list_of(document(kUpstream)));
-  EXPECT_THAT(
-      refusal(list_of(document(R"({"kind":"credential","name":"main","upstream":"api","from":"env:KEY"})"))),
-      HasSubstr("credential set main"));
+  EXPECT_THAT(refusal(list_of(document(kElsewhere))), HasSubstr("cannot be used here"));
+}
+
+TEST_F(StoredRegistryTest, TakesASecretFromElsewhereWhereThatIsAllowedAndReadsNothingOtherwise) {
+  use_external();
+  must(list_of(document(kUpstream)));
+  external_.allowed.clear();
+  EXPECT_THAT(refusal(list_of(document(kElsewhere))), HasSubstr("credential 'main'"));
+  EXPECT_TRUE(external_.wanted.empty());
+  external_.allowed = {"vault:secret/x#key"};
+  external_.set("vault:secret/x#key", kSecret);
+  must(list_of(document(kElsewhere)));
+  EXPECT_EQ(usable_credentials(), 1U);
+  EXPECT_THAT(view(Kind::kCredential, "main"), HasSubstr(R"("state":"active","version":1)"));
+  EXPECT_THAT(refusal(list_of(secret("main", kSecret))), HasSubstr("has its secret from elsewhere"));
+
+  restart();
+  EXPECT_EQ(usable_credentials(), 1U);
+  external_.allowed.clear();
+  restart();
+  EXPECT_EQ(usable_credentials(), 0U) << "what is not allowed any more is not used any more";
+  EXPECT_THAT(notices(), Contains(HasSubstr("not allowed")));
+}
+
+TEST_F(StoredRegistryTest, PublishesAnotherValueFromElsewhereAndNoneThatCannotBeUsed) {
+  use_external();
+  external_.allowed = {"vault:secret/x#key"};
+  external_.set("vault:secret/x#key", kSecret);
+  must(list_of(document(kUpstream), document(kElsewhere)));
+  const auto before = registry_->world();
+  published_.clear();
+  external_.offer("vault:secret/x#key", "fake-other-secret-0123456789");
+  EXPECT_TRUE(finish(registry_->renew("vault:secret/x#key")).has_value());
+  ASSERT_EQ(published_.size(), 1U);
+  EXPECT_NE(registry_->world(), before);
+  EXPECT_EQ(registry_->world()->policy->revision(), before->policy->revision());
+  EXPECT_THAT(view(Kind::kCredential, "main"), HasSubstr(R"("version":2)"));
+
+  const auto good = registry_->world();
+  external_.offer("vault:secret/x#key", "fake\nsecret");
+  EXPECT_FALSE(finish(registry_->renew("vault:secret/x#key")).has_value());
+  EXPECT_EQ(registry_->world(), good);
+  EXPECT_THAT(external_.refusal, HasSubstr("control byte"));
+  EXPECT_EQ(usable_credentials(), 1U);
+}
+
+TEST_F(StoredRegistryTest, ASecretMovesOutOfTheVaultAndBack) {
+  use_external();
+  external_.allowed = {"vault:secret/x#key"};
+  external_.set("vault:secret/x#key", kSecret);
+  make_world();
+  must(list_of(document(kElsewhere)));
+  EXPECT_EQ(usable_credentials(), 1U);
+  EXPECT_EQ(external_.wanted.count("vault:secret/x#key"), 1U);
+  must(list_of(document(kCredential)));
+  EXPECT_EQ(usable_credentials(), 0U) << "what it had before is gone";
+  EXPECT_TRUE(external_.wanted.empty());
+  must(list_of(secret("main", kSecret)));
+  EXPECT_EQ(usable_credentials(), 1U);
 }
 
 TEST_F(StoredRegistryTest, RevokesAKeyForGood) {
@@ -323,6 +390,51 @@ TEST_F(StoredRegistryTest, ARevokedCredentialTakesNoSecretAgain) {
   must(list_of(verb(Verb::kRevoke, Kind::kCredential, "main")));
   EXPECT_TRUE(disk_->row("credential", "main")->sealed.empty());
   EXPECT_THAT(refusal(list_of(secret("main", kSecret))), HasSubstr("revoked for good"));
+}
+
+TEST_F(StoredRegistryTest, ACredentialNeedsAnotherSecretUntilItHasOne) {
+  make_world();
+  Change required = verb(Verb::kRequireRotation, Kind::kCredential, "main");
+  EXPECT_THAT(refusal(list_of(verb(Verb::kRequireRotation, Kind::kCredential, "main"))),
+              HasSubstr("say why"));
+  required.reason = "a laptop was stolen";
+  must(list_of(std::move(required)));
+  restart();
+  EXPECT_THAT(view(Kind::kCredential, "main"), AllOf(HasSubstr(R"("rotation_reason":"a laptop was stolen")"),
+                                                     HasSubstr(R"("rotation":"required")")));
+  EXPECT_THAT(notices(), Contains(HasSubstr("credential main: needs another secret since")));
+  EXPECT_EQ(usable_credentials(), 1U);
+
+  Change disables = verb(Verb::kRequireRotation, Kind::kCredential, "main");
+  disables.disables = true;
+  must(list_of(std::move(disables)));
+  EXPECT_EQ(usable_credentials(), 0U);
+  must(list_of(secret("main", kSecret)));
+  EXPECT_EQ(usable_credentials(), 1U);
+  EXPECT_THAT(view(Kind::kCredential, "main"), HasSubstr(R"("state":"active","version":2)"));
+  EXPECT_THAT(view(Kind::kCredential, "main"), HasSubstr(R"("rotation":"none")"));
+}
+
+TEST_F(StoredRegistryTest, WhatSomebodyDisabledStaysSoWithAnotherSecret) {
+  make_world();
+  must(list_of(verb(Verb::kDisable, Kind::kCredential, "main")));
+  Change required = verb(Verb::kRequireRotation, Kind::kCredential, "main");
+  required.reason = "test";
+  required.disables = true;
+  must(list_of(std::move(required)));
+  must(list_of(secret("main", kSecret)));
+  EXPECT_THAT(view(Kind::kCredential, "main"), HasSubstr(R"("state":"disabled")"));
+}
+
+TEST_F(StoredRegistryTest, BelievesAnOperatorWhoEnablesWhatIsOut) {
+  make_world();
+  const auto at = registry_->world()->policy->find_upstream("api");
+  const auto life = (*registry_->world()->upstreams)[*at]->credentials[0].life;
+  life->login_was_refused(clock_.monotonic());
+  EXPECT_THAT(view(Kind::kCredential, "main"), HasSubstr(R"("state":"invalid")"));
+  EXPECT_THAT(view(Kind::kCredential, "main"), HasSubstr(R"("reason":"login_refused")"));
+  must(list_of(verb(Verb::kEnable, Kind::kCredential, "main")));
+  EXPECT_THAT(view(Kind::kCredential, "main"), HasSubstr(R"("state":"active")"));
 }
 
 TEST_F(StoredRegistryTest, HandsEachChangeToTheAuditLogOnce) {

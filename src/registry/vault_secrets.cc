@@ -23,6 +23,7 @@ const StoredSecret* VaultSecrets::find(std::string_view credential) const noexce
 
 Result<base::SecretBytes> VaultSecrets::read(const policy::CredentialResource& credential,
                                              std::string_view destination) {
+  if (!credential.from.empty() && external_ != nullptr) return external_->read(credential, destination);
   const StoredSecret* secret = find(credential.name);
   if (secret == nullptr)
     return Error(Code::kInvalid, Blame::kOperator, "has no secret: set one with `claviger credential set`");

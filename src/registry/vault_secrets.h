@@ -25,7 +25,10 @@ using StoredSecrets = std::map<std::string, StoredSecret, std::less<>>;  // by c
 // Threads: the control thread's. Secrets: envelopes only; what read() gives lies in the arena.
 class VaultSecrets final : public gateway::SecretProvider {
  public:
-  VaultSecrets(vault::KeyHolder& keys, const StoredSecrets& stored) noexcept : keys_(keys), stored_(stored) {}
+  // `external` has those of credentials that say `from`; null: there are none.
+  VaultSecrets(vault::KeyHolder& keys, const StoredSecrets& stored,
+               gateway::SecretProvider* external = nullptr) noexcept
+      : keys_(keys), stored_(stored), external_(external) {}
 
   // Of a change that is being made; nothing: it has none any more.
   void lay_over(const std::string& credential, std::optional<StoredSecret> secret) {
@@ -42,6 +45,7 @@ class VaultSecrets final : public gateway::SecretProvider {
   const StoredSecret* find(std::string_view credential) const noexcept;
   vault::KeyHolder& keys_;
   const StoredSecrets& stored_;
+  gateway::SecretProvider* external_;
   std::map<std::string, std::optional<StoredSecret>, std::less<>> changed_;
 };
 

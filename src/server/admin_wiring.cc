@@ -57,7 +57,7 @@ doors::AdminServices wire_admin(AdminParts parts) {
   services.record = [&log = parts.log](const doors::AdminRecord& call) { log_call(log, call); };
   if (!parts.management) return services;
   services.registry = &parts.management->managed.registry();
-  services.master_key_id = parts.management->managed.master_key_id();
+  services.master_key_id = [&managed = parts.management->managed] { return managed.master_key_id(); };
   services.audit.emplace(audit_of(*parts.management, parts.config));
   services.audit->pseudonym = std::move(parts.pseudonym);
   if (const sinks::Sinks* sinks = parts.management->sinks; sinks != nullptr)

@@ -9,11 +9,13 @@
 #include "base/file_trust.h"
 #include "base/parse.h"
 #include "server/file_name.h"
+#include "server/key_source.h"
 #include "server/resource_files.h"
 #include "server/sink_config.h"
+#include "server/source_config.h"
+#include "server/transit_config.h"
 #include "server/yaml.h"
 #include "store/catalog.h"
-#include "vault/source.h"
 
 namespace claviger::server {
 namespace {
@@ -170,13 +172,18 @@ Result<void> read_store(const Document& node, Config& config) {
 }
 
 Result<std::string> parse_key_source(std::string_view from) {
-  if (vault::SecretSources::check(from).has_value()) return std::string(from);
-  return Error(Code::kInvalid, Blame::kOperator, "must be file:PATH or env:NAME");
+  CLV_TRY_VOID(KeySource::check(from));
+  return std::string(from);
 }
 
 Result<void> read_master_key(const Document& node, Config& config) {
   ObjectReader reader = CLV_TRY(ObjectReader::of(node, "master_key"));
   CLV_TRY_VOID(read_with(reader, "from", parse_key_source, config.master_key));
+  if (const Document* transit = reader.find("transit")) config.transit = CLV_TRY(read_transit(*transit));
+  if (config.master_key.starts_with("transit:") && !config.transit)
+    return base::invalid_at(node.place,
+                            "master_key.from: transit needs to be told where Vault or OpenBao is "
+                            "(master_key.transit.address)");
   return reader.finish();
 }
 
@@ -356,10 +363,8 @@ std::string store_path(const Config& config) { return store::locate(config.store
 std::string restored_mark(const Config& config) { return config.data_dir + "/restored"; }
 
 std::string master_key_source(const Config& config) {
-  constexpr std::string_view kFile = "file:";
-  if (!config.master_key.starts_with(kFile)) return config.master_key;
-  const std::string path = config.master_key.substr(kFile.size());
-  return std::string(kFile) + (path.starts_with('/') ? path : config.data_dir + "/" + path);
+  const auto source = KeySource::parse(config.master_key, config.data_dir);
+  return source.has_value() ? source->text : config.master_key;
 }
 
 Result<Config> parse_config(const Document& document) {
@@ -372,6 +377,7 @@ Result<Config> parse_config(const Document& document) {
   if (const Document* store = reader.find("store")) CLV_TRY_VOID(read_store(*store, config));
   if (const Document* key = reader.find("master_key")) CLV_TRY_VOID(read_master_key(*key, config));
   if (const Document* audit = reader.find("audit")) CLV_TRY_VOID(read_audit(*audit, config));
+  if (const Document* sources = reader.find("sources")) config.sources = CLV_TRY(read_sources(*sources));
   if (const Document* limits = reader.find("limits")) CLV_TRY_VOID(read_limits(*limits, config));
   if (const Document* log = reader.find("log")) CLV_TRY_VOID(read_log(*log, config));
   CLV_TRY_VOID(read_drain_delay(reader, config.drain_delay));

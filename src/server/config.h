@@ -13,6 +13,8 @@
 #include "net/endpoint.h"
 #include "policy/rate.h"
 #include "sinks/options.h"
+#include "sources/options.h"
+#include "sources/transit.h"
 #include "telemetry/log.h"
 
 namespace claviger::server {
@@ -62,8 +64,10 @@ struct Config {
   std::string security_contact;  // a URI for /.well-known/security.txt
 
   std::string store_url = "sqlite:claviger.db";  // store/catalog.h; relative to data_dir
-  std::string master_key = "file:master.key";    // file: (relative to data_dir) or env:
+  std::string master_key = "file:master.key";    // server/key_source.h; files relative to data_dir
+  std::optional<sources::TransitOptions> transit;  // where keys of transit: are wrapped
   AuditConfig audit;
+  sources::Options sources;  // of secrets that lie elsewhere
 
   http::ServerLimits limits;
   std::size_t connections = 16384;           // open at once, over all workers

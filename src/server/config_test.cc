@@ -214,7 +214,7 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"store:\n  url: /var/lib/s.db", "c.yaml:2: url: must be sqlite:FILE"},
         Bad{"store: { url: \"sqlite:\" }", "url"}, Bad{"store: { url: \"postgres://db/x\" }", "sqlite:FILE"},
         Bad{"store: { path: x }", "path"},
-        Bad{"master_key:\n  from: fake-key", "c.yaml:2: from: must be file:PATH or env:NAME"},
+        Bad{"master_key:\n  from: fake-key", "c.yaml:2: from: must be file:PATH, env:NAME, transit:KEY"},
         Bad{"master_key: { from: \"env:1BAD\" }", "env:NAME"},
         Bad{"master_key: { from: \"env:\" }", "env:NAME"},
         Bad{"master_key: { from: \"file:\" }", "file:PATH"},

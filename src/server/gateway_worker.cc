@@ -69,6 +69,7 @@ GatewayWorker::GatewayWorker(unsigned number, const WorkerContext& context, std:
                     Connections::Yields::kStrangersAndIdle, context.recorded_address}),
       housekeeping_(*loop_) {
   worker_.settings = WorkerSettings::of(context.config, nullptr).calls;
+  worker_.number = number_;
   loop_->count_in(&metrics_);
   if (worker_.lane == nullptr || !is_strict(context.config)) return;
   disk_queue_.emplace(*loop_, *worker_.lane, context.shared.lane_timeout);

@@ -11,7 +11,6 @@
 #include "server/data_dir_lock.h"
 #include "store/catalog.h"
 #include "vault/master_key.h"
-#include "vault/source.h"
 
 namespace claviger::server {
 namespace {
@@ -19,17 +18,6 @@ namespace {
 constexpr std::string_view kAdmin = "admin";
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
-
-// A key that an interrupted run left is as good as a new one.
-Result<vault::MasterKey> make_master_key(const Config& config, SecretMemory& memory) {
-  const std::string from = master_key_source(config);
-  constexpr std::string_view kFile = "file:";
-  vault::SecretSources sources(*memory.key);
-  if (!from.starts_with(kFile)) return vault::MasterKey::read(from, sources, memory.arena);
-  const std::string path = from.substr(kFile.size());
-  if (exists(path)) return vault::MasterKey::read(from, sources, memory.arena);
-  return vault::MasterKey::create_file(path, memory.arena);
-}
 
 store::Record record_of(std::string_view kind, std::string_view name, std::string spec, WallTime now) {
   store::Record record;
@@ -55,11 +43,12 @@ Result<std::unique_ptr<store::Store>> make_database(const Config& config) {
 
 bool is_initialised(const Config& config) { return exists(store_path(config)); }
 
-Result<Initialised> initialise(const Config& config, SecretMemory& memory, const Clock& clock) {
+Result<Initialised> initialise(const Config& config, SecretMemory& memory, const Clock& clock,
+                               const MasterKeys::Ask& ask) {
   CLV_TRY_VOID(make_directory(config.data_dir));
   const DataDirLock lock = CLV_TRY(DataDirLock::take(config.data_dir));
   const auto store = CLV_TRY(make_database(config));
-  auto master = CLV_TRY(make_master_key(config, memory));
+  auto master = CLV_TRY(MasterKeys(config, memory).make_first(ask));
   const CertificateFiles files = CLV_TRY(ensure_certificate(config.data_dir, config.gateway.listen));
   Initialised made{.master_key = master_key_source(config),
                    .master_key_id = master.id(),

@@ -5,6 +5,7 @@
 
 #include "base/result.h"
 #include "server/config.h"
+#include "server/master_keys.h"
 #include "server/process.h"
 
 namespace claviger::server {
@@ -20,7 +21,9 @@ struct Initialised {
 // environment), a name-constrained CA whose key is forgotten and a server certificate, the store with its keyring, the
 // principal `admin` and its first API key (admin.key, 0600). Repeated after an interruption it goes on where it stopped.
 // kConflict when the store is there already.
-Result<Initialised> initialise(const Config& config, SecretMemory& memory, const Clock& clock);
+// A passphrase that is not where it should be is asked for with `ask`, if there is one.
+Result<Initialised> initialise(const Config& config, SecretMemory& memory, const Clock& clock,
+                               const MasterKeys::Ask& ask = {});
 
 // Whether `data_dir` holds a store.
 bool is_initialised(const Config& config);

@@ -12,7 +12,6 @@
 #include "registry/outbox_event.h"
 #include "server/initialise.h"
 #include "store/catalog.h"
-#include "vault/source.h"
 
 namespace claviger::server {
 namespace {
@@ -30,12 +29,28 @@ Result<bool> has_mark(const std::string& mark) {
                           mark + " was not made by `claviger restore`: remove it");
 }
 
+// A start in the middle of a rekey. What does not belong together, load() finds.
+Result<void> hold_both(store::Store& store, MasterKeys& master_keys, vault::KeyHolder& keys) {
+  const registry::RekeyMark mark = CLV_TRY(registry::peek_rekey_mark(store));
+  if (mark.phase != registry::RekeyMark::Phase::kRewrapping || mark.old_id != keys.master_key_id())
+    return ok();
+  const auto next = master_keys.find(mark.new_id);
+  // A commit that failed and came to light after a crash: its key was thrown away, and nobody misses it.
+  if (!next.has_value() && !CLV_TRY(registry::seals_anything(store, mark.new_id))) return ok();
+  if (!next.has_value())
+    return next.error().within("the master key is being replaced, " + mark.old_id + " by " + mark.new_id +
+                               ", and until that is done both are needed");
+  return keys.hold_next_master_key(next->key);
+}
+
 }  // namespace
 
 Managed::Managed(DataDirLock lock, std::unique_ptr<store::Store> store,
-                 std::unique_ptr<vault::KeyHolder> keys, net::Loop& control)
+                 std::unique_ptr<MasterKeys> master_keys, std::unique_ptr<vault::KeyHolder> keys,
+                 net::Loop& control)
     : lock_(std::move(lock)),
       store_(std::move(store)),
+      master_keys_(std::move(master_keys)),
       keys_(std::move(keys)),
       signer_(*keys_, keys_->signing_key()),
       control_(control),
@@ -57,10 +72,15 @@ Result<std::unique_ptr<Managed>> Managed::open(const Config& config, net::Loop& 
     return Error::formatted(Code::kInvalid, Blame::kOperator,
                             "the store at " + store_path(config) +
                                 " has no keys yet: `claviger init` was interrupted; run it again");
-  vault::SecretSources sources(*memory.key);
-  auto master = CLV_TRY(vault::MasterKey::read(master_key_source(config), sources, memory.arena));
-  auto keys = CLV_TRY(vault::open_key_holder(std::move(master), *keyring, memory.arena));
-  return std::unique_ptr<Managed>(new Managed(std::move(lock), std::move(store), std::move(keys), control));
+  auto master_keys = std::make_unique<MasterKeys>(config, memory);
+  const std::string wanted = CLV_TRY(vault::keyring_master_id(*keyring));
+  MasterKeys::Found master = CLV_TRY(master_keys->find(wanted));
+  auto keys = CLV_TRY(vault::open_key_holder(std::move(master.key), *keyring, memory.arena));
+  CLV_TRY_VOID(hold_both(*store, *master_keys, *keys));
+  std::unique_ptr<Managed> managed(
+      new Managed(std::move(lock), std::move(store), std::move(master_keys), std::move(keys), control));
+  if (master.is_elsewhere) managed->key_elsewhere_ = master.source.shown();
+  return managed;
 }
 
 // The log knows how far management had come. A store that knows less was rolled back.
@@ -106,11 +126,20 @@ Result<std::uint64_t> Managed::note_new_log(const registry::EventNumber& in_stor
 
 Result<void> Managed::make_registry(const Config& config, audit::Log& log, audit::Lane& lane,
                                     vault::ProcessKey& process_key, const Clock& clock,
-                                    telemetry::Log& operator_log) {
+                                    telemetry::Log& operator_log, const http::FetchSurroundings& fetching) {
   operator_log_ = &operator_log;
+  if (!key_elsewhere_.empty())
+    operator_log.warning(
+        "master_key_elsewhere",
+        {{"configured", master_keys_->configured().shown()},
+         {"found", key_elsewhere_},
+         {"detail",
+          "since a rekey; change master_key.from, so that it can be found without this gateway's notes"}});
+  key_desk_ = std::make_unique<ServerMasterKeys>(*master_keys_, control_, fetching);
   const std::uint64_t in_log = CLV_TRY(check_against_log(config, log, lane));
-  registry_ = std::make_unique<registry::StoredRegistry>(registry::RegistryParts{
-      control_, *store_thread_, *store_, *keys_, process_key, clock, operator_log, lane, in_log, &log});
+  registry_ = std::make_unique<registry::StoredRegistry>(
+      registry::RegistryParts{control_, *store_thread_, *store_, *keys_, process_key, clock, operator_log,
+                              lane, in_log, &log, key_desk_.get()});
   return ok();
 }
 

@@ -7,8 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "gateway/credential_desk.h"
+#include "gateway/token_desk.h"
 #include "gateway/upstream_book.h"
 #include "sinks/sinks.h"
+#include "sources/desk.h"
 #include "telemetry/expose.h"
 #include "telemetry/testing/exposed.h"
 
@@ -16,6 +19,25 @@ namespace claviger::server {
 namespace {
 
 using telemetry::testing::Exposed;
+
+// With one credential that has all that can be said of one.
+std::string credentials_page() {
+  static const SystemClock clock;
+  static telemetry::Log log(telemetry::Level::kError, -1, clock);
+  policy::Upstream upstream;
+  upstream.credentials.emplace_back();
+  upstream.credentials[0].name = upstream.credentials[0].upstream = "any";
+  upstream.credentials[0].version = 1;
+  upstream.credentials[0].set_at = clock.wall() - std::chrono::hours(1);
+  upstream.credentials[0].expires = clock.wall() + std::chrono::hours(1);
+  auto runtime = std::make_shared<gateway::UpstreamRuntime>();
+  runtime->source = std::make_shared<const policy::Upstream>(std::move(upstream));
+  gateway::World world;
+  world.upstreams =
+      std::make_shared<const gateway::UpstreamTable>(gateway::UpstreamTable{std::move(runtime)});
+  gateway::CredentialLives lives;
+  return gateway::CredentialDesk({clock, lives, log, nullptr, nullptr}).expose(world);
+}
 
 // What a gateway with everything on could say of itself.
 std::string whole_page() {
@@ -31,7 +53,8 @@ std::string whole_page() {
   gateway::UpstreamBook book;
   const gateway::UpstreamStats stats(&book, "any", {"https://api.example"});
   return telemetry::expose({{"0", &metrics}}, process) + book.expose() +
-         sinks::expose({sinks::SinkState{.name = "any"}});
+         sinks::expose({sinks::SinkState{.name = "any"}}) + sources::expose({}, {}) + credentials_page() +
+         gateway::expose_tokens({}, {gateway::TokenShown{.credential = "any"}});
 }
 
 std::string quoted(const std::vector<std::string>& words) {
@@ -42,7 +65,7 @@ std::string quoted(const std::vector<std::string>& words) {
 
 // Names that others choose, and what depends on the machine, stand in no table.
 bool has_fixed_values(const std::string& family, const std::string& label) {
-  static const std::set<std::string> kChosen{"worker", "upstream", "endpoint", "sink"};
+  static const std::set<std::string> kChosen{"worker", "upstream", "endpoint", "sink", "credential"};
   return !kChosen.contains(label) && family != "claviger_build_info" && family != "claviger_secret_memory";
 }
 

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "server/credential_uses.h"
+
 namespace claviger::server {
 namespace {
 
@@ -31,7 +33,8 @@ policy::LeaseStorage Quotas::storage() {
 Result<void> Quotas::load(store::Store& store, net::BackgroundThread& store_thread) {
   std::vector<policy::SavedLease> leases;
   for (store::Counter& counter : CLV_TRY(store.counters()))
-    leases.push_back({std::move(counter.name), counter.window, counter.leased});
+    if (!CredentialUses::is_one(counter.name))
+      leases.push_back({std::move(counter.name), counter.window, counter.leased});
   desk_.load(std::move(leases));
   store_ = &store;
   store_thread_ = &store_thread;

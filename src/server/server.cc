@@ -3,21 +3,11 @@
 
 #include <fmt/format.h>
 #include <pthread.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <coroutine>
 #include <thread>
 
-#include "gateway/destination.h"
-#include "gateway/source_secrets.h"
-#include "server/admin_wiring.h"
 #include "server/audit_trail.h"
-#include "server/data_dir.h"
-#include "server/listener_tls.h"
-#include "server/metrics_page.h"
-#include "server/pseudonym_key.h"
-#include "server/resource_files.h"
 #include "server/version.h"
 
 namespace claviger::server {
@@ -26,23 +16,21 @@ namespace {
 constexpr auto kHousekeeping = std::chrono::seconds(1);
 constexpr auto kSweep = std::chrono::hours(1);  // of quotas' windows that are over
 
-unsigned worker_count(const Config& config) {
+}  // namespace
+
+unsigned Server::worker_count(const Config& config) {
   return config.workers != 0 ? config.workers : std::max(1U, std::thread::hardware_concurrency());
 }
 
-Admission::Most most_callers(const Config& config) {
+Admission::Most Server::most_callers(const Config& config) {
   return Admission::of_callers(config.connections, config.connections_per_address, worker_count(config));
 }
 
 // What depends on the mode, where the configuration says nothing.
-void fill_in(Config& config, const std::string& resources_dir) {
+void Server::fill_in(Config& config, const std::string& resources_dir) {
   const bool is_off = !resources_dir.empty() ? has_stdout_sink(config) : true;
   if (config.access_log.empty()) config.access_log = is_off ? "off" : "stdout";
 }
-
-}  // namespace
-
-// --- Start ---------------------------------------------------------------------------------------
 
 Server::Server(net::Loop& control, ServerOptions options, SecretMemory& memory, const Clock& clock,
                telemetry::Log& log, std::unique_ptr<telemetry::AccessLogWriter> access_log)
@@ -93,175 +81,25 @@ Server::~Server() {
   if (sinks_) sinks_->log_is_closing();
 }
 
-Result<std::unique_ptr<Server>> Server::create(net::Loop& control, ServerOptions options,
-                                               SecretMemory& memory, const Clock& clock,
-                                               telemetry::Log& log) {
-  // Before any thread is started, so that all of them leave these signals to the control thread.
-  auto signals = CLV_TRY(Signals::block(control));
-  fill_in(options.config, options.resources_dir);
-  auto access_log = CLV_TRY(telemetry::AccessLogWriter::open(options.config.access_log));
-  std::unique_ptr<Server> server(
-      new Server(control, std::move(options), memory, clock, log, std::move(access_log)));
-  server->signals_ = std::move(signals);
-  server->ticket_keys_ = CLV_TRY(net::TicketKeys::create(memory.arena, clock));
-  CLV_TRY_VOID(server->signals_->watch([gateway = server.get()] { gateway->reload_.ask(); },
-                                       [gateway = server.get()] { gateway->shut_down(); }));
-  CLV_TRY_VOID(server->open_audit());
-  CLV_TRY_VOID(server->open_sinks());
-  CLV_TRY_VOID(server->bind_gateway());
-  CLV_TRY_VOID(server->bind_admin());
-  server->first_world_ = CLV_TRY(server->first_world());
-  return server;
-}
-
-// The data directory is taken first: a second gateway must not touch the first one's log.
-Result<void> Server::open_audit() {
-  const Config& config = options_.config;
-  const bool side_car = !options_.resources_dir.empty();
-  if (!side_car) {
-    if (config.audit.off)
-      return Error(
-          Code::kInvalid, Blame::kOperator,
-          "audit: off is for side-car mode (--resources): a gateway with a store records what it does");
-    managed_ = CLV_TRY(Managed::open(config, control_, memory_));
-  } else if (config.audit.off) {
-    return ok();
-  } else {
-    CLV_TRY_VOID(make_directory(config.data_dir));
-    lock_ = CLV_TRY(DataDirLock::take(config.data_dir));
-    side_car_keys_ = CLV_TRY(SideCarKeys::open(config.data_dir, memory_));
-    if (config.audit.addresses == audit::Addresses::kPseudonym)
-      pseudonyms_.emplace(CLV_TRY(file_pseudonyms(config, memory_)));
-  }
-  if (managed_) pseudonyms_.emplace(CLV_TRY(vault_pseudonyms(managed_->keys(), memory_)));
-  audit_log_ =
-      CLV_TRY(side_car ? open_audit_log(config, side_car_keys_->signer(), side_car_keys_->next(), clock_)
-                       : open_audit_log(config, managed_->signer(), managed_->next_signer(), clock_));
-  lane_ = &audit_log_->make_lane();
-  if (managed_)
-    CLV_TRY_VOID(managed_->make_registry(options_.config, *audit_log_, *lane_, *memory_.key, clock_, log_));
-  return ok();
-}
-
-Result<void> Server::open_sinks() {
-  if (!audit_log_ || options_.config.audit.sinks.empty()) return ok();
-  const std::string& key = audit_log_->verifier_key();
-  const auto extent = [log = audit_log_.get()] {
-    const audit::LogState state = log->state();
-    return sinks::LogExtent{.synced = state.size, .checkpointed = state.checkpointed};
-  };
-  sinks_ = CLV_TRY(sinks::Sinks::create(
-      options_.config.audit.sinks,
-      {.log_directory = audit_directory(options_.config),
-       .origin = key.substr(0, key.find('+')),
-       .user_agent = "claviger/" + std::string(kVersion),
-       .extent = extent,
-       .record = [this](audit::Event event) { control_.post([this, event] { record(event); }); },
-       .secrets = sources_,
-       .clock = clock_,
-       .log = log_}));
-  return ok();
-}
-
-Result<std::shared_ptr<const net::ServerTls>> Server::make_tls(const ListenerConfig& listener) {
-  OpenedTls made = CLV_TRY(open_listener_tls(listener, options_.config, *ticket_keys_));
-  if (!made.ca_file.empty()) ca_file_ = std::move(made.ca_file);
-  return std::move(made.tls);
-}
-
-Result<void> Server::bind_gateway() {
-  const Config& config = options_.config;
-  const auto tls = CLV_TRY(make_tls(config.gateway));
-  // SO_REUSEPORT lets a second gateway share the port unnoticed: try it alone first.
-  if (config.gateway.listen.port != 0) ::close(CLV_TRY(net::listen_on(config.gateway.listen, false)).fd);
-  const WorkerContext context{config,           clock_, shared_,    *memory_.key,      *access_log_,
-                              audit_log_.get(), log_,   admission_, recorded_address()};
-  net::Endpoint endpoint = config.gateway.listen;
-  for (unsigned number = 0; number < worker_count(config); ++number) {
-    const net::ListeningSocket socket = CLV_TRY(net::listen_on(endpoint, true));
-    endpoint = socket.bound;
-    workers_.push_back(CLV_TRY(GatewayWorker::create(number, context)));
-    CLV_TRY_VOID(workers_.back()->listen(socket.fd, tls));
-  }
-  gateway_endpoint_ = endpoint;
-  own_listeners_.push_back(endpoint);
-  return ok();
-}
-
-Result<void> Server::bind_admin() {
-  if (!options_.config.admin) return ok();
-  const auto tls = CLV_TRY(make_tls(*options_.config.admin));
-  const net::ListeningSocket socket = CLV_TRY(net::listen_on(options_.config.admin->listen, false));
-  admin_door_ = std::make_unique<doors::AdminDoor>(admin_services());
-  admin_ = std::make_unique<Connections>(
-      control_, control_buffers_, control_metrics_, *admin_door_,
-      Connections::Options{std::make_shared<const http::ServerLimits>(options_.config.limits),
-                           admin_admission_, Connections::Yields::kStrangersAndIdle, recorded_address()});
-  own_listeners_.push_back(socket.bound);
-  return admin_->listen(socket.fd, tls);
-}
-
-doors::AdminServices Server::admin_services() {
-  std::optional<ManagementParts> management;
-  if (managed_) {
-    reading_thread_ = std::make_unique<net::BackgroundThread>(control_, "clv-reader");
-    management.emplace(*managed_, *audit_log_, *reading_thread_, sinks_.get());
-  }
-  return wire_admin(
-      {.config = options_.config,
-       .arena = memory_.arena,
-       .log = log_,
-       .why_not_ready = [this] { return why_not_ready(); },
-       .metrics =
-           [this] {
-             return write_metrics_page({.workers = workers_,
-                                        .control = control_metrics_,
-                                        .arena = memory_.arena,
-                                        .audit_log = audit_log_.get(),
-                                        .leases = managed_ ? &quotas_.desk() : nullptr,
-                                        .overload = overload_,
-                                        .sinks = sinks_.get(),
-                                        .upstreams = upstream_book_});
-           },
-       .management = management,
-       .append = [this](audit::Event event) { record(std::move(event)); },
-       .pseudonym = [this](const base::IpAddress& address) { return pseudonyms_->of(address); }});
-}
-
-Result<std::shared_ptr<const gateway::World>> Server::first_world() {
-  if (!managed_) return read_side_car_world();
-  CLV_TRY_VOID(managed_->registry().load({.own_listeners = own_listeners_}));
-  CLV_TRY_VOID(quotas_.load(managed_->store(), managed_->store_thread()));
-  return managed_->registry().world();
-}
-
-Result<std::shared_ptr<const gateway::World>> Server::read_side_car_world() {
-  auto resources = CLV_TRY(read_resources(options_.resources_dir));
-  auto snapshot = CLV_TRY(policy::Snapshot::compile(std::move(resources), revision_ + 1));
-  gateway::SourceSecrets secrets(sources_);
-  auto world = CLV_TRY(gateway::build_world(std::move(snapshot), nullptr, {.own_listeners = own_listeners_},
-                                            *memory_.key, secrets, nullptr));
-  ++revision_;
-  return world;
-}
-
 // --- Run -----------------------------------------------------------------------------------------
 
 Result<void> Server::run() {
   pthread_setname_np(pthread_self(), "clv-control");
   if (sinks_) sinks_->start();
+  custody_->tokens().adopt(*first_world_);
   for (const auto& worker : workers_) worker->start(first_world_);
   first_world_.reset();
   if (managed_) {
     managed_->registry().start(
         [this](std::shared_ptr<const gateway::World> world, std::function<void()> everywhere) {
-          hand_out([&world](GatewayWorker& worker,
-                            std::function<void()> done) { worker.adopt(world, std::move(done)); },
-                   std::move(everywhere));
+          hand_out_world(world, std::move(everywhere));
         });
   }
   ready_ = true;
   announce();
+  custody_->sources().start(
+      [this](const std::string& from) { control_.post([this, from] { renew_secret(from); }); },
+      [this] { return world(); });
   keep_house();
   overload_watch_.look();
   if (options_.on_ready) options_.on_ready();
@@ -325,6 +163,7 @@ void Server::keep_house() {
   clock_watch_.look();
   watch_adoption();
   watch_for_the_log();
+  custody_->desk().look(*world(), lane_ == nullptr || lane_->has_room(control_.now()));
   if (control_.now() - swept_ > kSweep) {
     quotas_.sweep(control_.wall_now());
     swept_ = control_.now();
@@ -372,27 +211,6 @@ void Server::watch_adoption() {
   std::abort();
 }
 
-// Gives each worker what it is to go by; `everywhere` runs on the control thread once all of them do.
-void Server::hand_out(const Give& give, std::function<void()> everywhere) {
-  const auto has_it = publications_.begin(workers_.size());
-  for (const auto& worker : workers_) {
-    give(*worker, [this, has_it, everywhere] {
-      if (has_it()) control_.post(everywhere);
-    });
-  }
-}
-
-// The same, to be awaited.
-struct Server::Everywhere {
-  Server& server;
-  Give give;
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> handle) const {
-    server.hand_out(give, [handle] { handle.resume(); });
-  }
-  void await_resume() const noexcept {}
-};
-
 // --- Reload --------------------------------------------------------------------------------------
 
 Reload::Steps Server::reload_steps() {
@@ -419,43 +237,6 @@ Result<Reload::Certificates> Server::read_certificates(const Config& config) {
   return read;
 }
 
-// Of a CA file that is no good, refresh() would make a credential that cannot be used: it is found before.
-net::Task<Result<std::uint64_t>> Server::read_resources_anew() {
-  if (managed_) {
-    registry::StoredRegistry& registry = managed_->registry();
-    CLV_CO_TRY_VOID(gateway::check_ca_files(*registry.world()->upstreams));
-    CLV_CO_TRY_VOID(co_await registry.refresh());
-    co_return registry.world()->policy->revision();
-  }
-  const auto world = CLV_CO_TRY(read_side_car_world());
-  co_await Everywhere{*this, [world](GatewayWorker& worker, std::function<void()> done) {
-                        worker.adopt(world, std::move(done));
-                      }};
-  co_return world->policy->revision();
-}
-
-net::Task<void> Server::take_over(Config config, Reload::Certificates certificates) {
-  options_.config = std::move(config);
-  const Config& now = options_.config;
-  log_.set_level(now.log_level);
-  admission_.use(most_callers(now));
-  overload_.use({.memory = now.memory});
-  if (admin_) {
-    admin_admission_.use(Admission::of_admins(now.admin_connections));
-    admin_->use(certificates.admin);
-    admin_->use(std::make_shared<const http::ServerLimits>(now.limits));
-    admin_door_->use(now.admin_rate, now.security_contact);
-  }
-  const WorkerSettings settings = WorkerSettings::of(now, std::move(certificates.gateway));
-  co_await Everywhere{*this, [settings](GatewayWorker& worker, std::function<void()> done) {
-                        worker.use(settings, std::move(done));
-                      }};
-  if (const auto reopened = access_log_->reopen(); !reopened.has_value())
-    log_.warning("access_log_not_reopened", {{"reason", reopened.error().what()}});
-  if (sinks_) sinks_->reopen();
-  warn_of_file_limit();
-}
-
 void Server::report(const Result<Reload::Outcome>& outcome) {
   if (!outcome.has_value()) {
     log_.error("reload_failed", {{"reason", outcome.error().what()}, {"detail", "nothing was changed"}});
@@ -467,7 +248,6 @@ void Server::report(const Result<Reload::Outcome>& outcome) {
              .add("revision", outcome->revision)
              .add("changed", outcome->changed));
 }
-
 // --- Stop ----------------------------------------------------------------------------------------
 
 Shutdown::Parts Server::shutdown_parts() {
@@ -478,13 +258,20 @@ Shutdown::Parts Server::shutdown_parts() {
           .end_calls =
               [this] {
                 quotas_.stop();
+                custody_->tokens().stop();
+                custody_->desk().save_uses();
                 for (const auto& worker : workers_) worker->cancel_all();
               },
-          .is_recorded = [this] { return !managed_ || managed_->registry().is_idle(); }};
+          .is_recorded =
+              [this] {
+                return !managed_ || (custody_->tokens().is_idle() && managed_->registry().is_idle() &&
+                                     custody_->uses().is_idle());
+              }};
 }
 
 void Server::shut_down() {
   reload_.stop();
+  if (managed_) managed_->registry().stop_long_work();
   shutdown_.ask({.delay = options_.config.drain_delay, .timeout = options_.config.drain_timeout});
 }
 

@@ -13,10 +13,12 @@
 #include "audit/pseudonym.h"
 #include "doors/admin/admin_door.h"
 #include "gateway/world.h"
+#include "net/answer_wait.h"
 #include "net/ticket_keys.h"
 #include "server/audit_watch.h"
 #include "server/clock_watch.h"
 #include "server/config.h"
+#include "server/custody.h"
 #include "server/endpoint_watch.h"
 #include "server/gateway_worker.h"
 #include "server/managed.h"
@@ -71,6 +73,14 @@ class Server {
   Server(net::Loop& control, ServerOptions options, SecretMemory& memory, const Clock& clock,
          telemetry::Log& log, std::unique_ptr<telemetry::AccessLogWriter> access_log);
 
+  static unsigned worker_count(const Config& config);
+  static Admission::Most most_callers(const Config& config);
+  static void fill_in(Config& config, const std::string& resources_dir);
+  Result<void> open_sources();
+  Result<void> open_tokens();
+  net::Task<Result<void>> keep_replaced(gateway::ReplacedSecret secret);
+  net::Task<void> change_secret(std::shared_ptr<gateway::ReplacedSecret> secret, net::Answer<void> done);
+  void hand_out_world(const std::shared_ptr<const gateway::World>& world, std::function<void()> everywhere);
   Result<void> open_audit();
   Result<void> open_sinks();
   Result<void> bind_gateway();
@@ -78,7 +88,11 @@ class Server {
   Result<std::shared_ptr<const net::ServerTls>> make_tls(const ListenerConfig& listener);
   Result<std::shared_ptr<const gateway::World>> first_world();
   Result<std::shared_ptr<const gateway::World>> read_side_car_world();
+  Result<std::shared_ptr<const gateway::World>> build_side_car_world(policy::Resources resources);
+  gateway::WorldSettings world_settings();
+  void renew_secret(const std::string& from);
   doors::AdminServices admin_services();
+  std::shared_ptr<const gateway::World> world() const;
 
   void hand_out(const Give& give, std::function<void()> everywhere);
   Reload::Steps reload_steps();
@@ -120,6 +134,7 @@ class Server {
   Admission admin_admission_;
   std::uint64_t revision_ = 0;
   std::shared_ptr<const gateway::World> first_world_;  // until the workers have it
+  std::shared_ptr<const gateway::World> side_car_world_;  // side-car mode: the newest
   net::Endpoint gateway_endpoint_;
   std::vector<net::Endpoint> own_listeners_;
   std::string ca_file_;
@@ -128,6 +143,7 @@ class Server {
 
   telemetry::WorkerMetrics control_metrics_;
   net::BufferPool control_buffers_;
+  std::unique_ptr<Custody> custody_;
   std::optional<DataDirLock> lock_;  // side-car mode; the store takes it otherwise
   std::unique_ptr<Managed> managed_;
   std::unique_ptr<SideCarKeys> side_car_keys_;  // side-car mode

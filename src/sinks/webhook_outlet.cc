@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
 #include <span>
 #include <utility>
@@ -15,12 +14,6 @@ namespace {
 
 constexpr std::uint64_t kMostAnswer = std::uint64_t{64} << 10;
 constexpr http::HeadLimits kHead{.bytes = std::size_t{16} << 10};
-constexpr int kMostInterim = 8;
-
-std::chrono::milliseconds left(net::Loop& loop, Monotonic latest) {
-  return std::max(std::chrono::milliseconds(1),
-                  std::chrono::ceil<std::chrono::milliseconds>(latest - loop.now()));
-}
 
 Error refused(std::string what) {
   return Error::formatted(Code::kUpstreamFailed, Blame::kOperator, std::move(what));
@@ -75,27 +68,18 @@ net::Task<Result<unsigned>> WebhookOutlet::exchange(std::string_view records) {
   const std::string request = head(records);
   connection_->begin();
   CLV_CO_TRY_VOID(co_await connection_->send(request, kPeerTakes));
-  CLV_CO_TRY_VOID(co_await connection_->send(records, left(loop_, latest)));
-  const unsigned status = CLV_CO_TRY(co_await read_status(latest));
+  CLV_CO_TRY_VOID(co_await connection_->send(records, connection_->left_until(latest)));
+  CLV_CO_TRY_VOID(co_await connection_->read_final_head(http::Method::kPost, kHead, latest));
+  const unsigned status = connection_->head().status;
   CLV_CO_TRY_VOID(co_await read_body(latest));
   co_return status;
-}
-
-net::Task<Result<unsigned>> WebhookOutlet::read_status(Monotonic latest) {
-  for (int i = 0; i < kMostInterim; ++i) {
-    CLV_CO_TRY_VOID(co_await connection_->read_head(http::Method::kPost, kHead, left(loop_, latest)));
-    const unsigned status = connection_->head().status;
-    if (status >= 200) co_return status;
-    if (status == 101) break;
-  }
-  co_return refused("the receiver gives no final answer");
 }
 
 // What is longer is left unread: the connection is not used again then.
 net::Task<Result<void>> WebhookOutlet::read_body(Monotonic latest) {
   std::uint64_t total = 0;
   while (!connection_->body_is_done() && total < kMostAnswer) {
-    const auto piece = CLV_CO_TRY(co_await connection_->read_body(left(loop_, latest)));
+    const auto piece = CLV_CO_TRY(co_await connection_->read_body(connection_->left_until(latest)));
     total += piece.size();
   }
   co_return ok();

@@ -36,7 +36,6 @@ class WebhookOutlet final : public JsonOutlet {
 
  private:
   net::Task<Result<unsigned>> exchange(std::string_view records);
-  net::Task<Result<unsigned>> read_status(Monotonic latest);
   net::Task<Result<void>> read_body(Monotonic latest);
   std::string head(std::string_view records);
   std::string signature(std::string_view timestamp, std::string_view records);

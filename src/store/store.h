@@ -110,6 +110,9 @@ class Store {
   virtual Result<void> save_counters(std::span<const Counter> counters) = 0;
   virtual Result<void> forget_counters(std::span<const std::string> names) = 0;
 
+  // What was replaced or removed lies in none of its files any more, as far as the file system tells. kUnavailable while somebody
+  // else reads.
+  virtual Result<void> forget_replaced() = 0;
   // A consistent copy of everything, as one file, 0600; kConflict when that is there already.
   virtual Result<void> back_up(const std::string& file) = 0;
 };

@@ -61,6 +61,8 @@ constexpr auto kCounters = std::to_array<Row<Counter>>({
     {C::kDeadlinesExpired, "claviger_deadlines_expired_total", "",
      "Connections and calls that ran into a deadline."},
     {C::kCredentialsOpened, "claviger_credentials_opened_total", "", "Sealed credentials opened for a call."},
+    {C::kCredentialEchoesMasked, "claviger_credential_echoes_masked_total", "",
+     "Credentials in upstreams' answers that were overwritten."},
     {C::kAccessLogDropped, "claviger_access_log_dropped_total", "",
      "Access log lines lost because the log could not be written."},
     {C::kSnapshotsAdopted, "claviger_snapshots_adopted_total", "", "Snapshots of the resources taken over."},

@@ -44,6 +44,7 @@ enum class Counter : std::uint8_t {
   kBytesToCallers,
   kDeadlinesExpired,
   kCredentialsOpened,
+  kCredentialEchoesMasked,   // in answers, overwritten
   kAccessLogDropped,
   kSnapshotsAdopted,
   kAuditEvents,              // of calls, handed to the audit log

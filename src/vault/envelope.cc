@@ -2,9 +2,11 @@
 #include "vault/envelope.h"
 
 #include <algorithm>
+#include <string>
 #include <string_view>
 
 #include "base/check.h"
+#include "base/parse.h"
 #include "vault/wire.h"
 
 namespace claviger::vault {
@@ -41,17 +43,23 @@ EnvelopeParts<std::byte> parts_of(Envelope& envelope) noexcept {
   return {.wrapped_key = parts.first(kWrappedKeySize), .sealed_secret = parts.subspan(kWrappedKeySize)};
 }
 
-std::optional<EnvelopeParts<const std::byte>> read_envelope(std::span<const std::byte> envelope,
-                                                            const MasterKeyId& id) noexcept {
+std::optional<ReadEnvelope> read_envelope(std::span<const std::byte> envelope) noexcept {
   if (envelope.size() < kEnvelopeOverhead || envelope.size() > kEnvelopeOverhead + KeyHolder::kMaxSecret)
     return std::nullopt;
   WireReader header(envelope.first(kEnvelopeHeader));
   if (header.number<std::uint8_t>() != kFormat || header.number<std::uint32_t>() != kEpoch)
     return std::nullopt;
-  if (!std::ranges::equal(*header.octets(id.size()), id)) return std::nullopt;
+  ReadEnvelope read;
+  std::ranges::copy(*header.octets(read.id.size()), read.id.begin());
   const std::span<const std::byte> parts = envelope.subspan(kEnvelopeHeader);
-  return EnvelopeParts<const std::byte>{.wrapped_key = parts.first(kWrappedKeySize),
-                                        .sealed_secret = parts.subspan(kWrappedKeySize)};
+  read.parts = {.wrapped_key = parts.first(kWrappedKeySize), .sealed_secret = parts.subspan(kWrappedKeySize)};
+  return read;
+}
+
+std::optional<std::string> envelope_master_id(std::span<const std::byte> envelope) {
+  const auto read = read_envelope(envelope);
+  if (!read) return std::nullopt;
+  return base::format_hex(read->id);
 }
 
 std::vector<std::byte> data_key_binding(const Binding& binding) {

@@ -27,9 +27,12 @@ struct EnvelopeParts {
 };
 // Requires: what begin_envelope() gave, or read_envelope() took.
 EnvelopeParts<std::byte> parts_of(Envelope& envelope) noexcept;
-// Nothing unless it has this version's format and epoch, names this master key, and is of a size that can be.
-std::optional<EnvelopeParts<const std::byte>> read_envelope(std::span<const std::byte> envelope,
-                                                            const MasterKeyId& id) noexcept;
+struct ReadEnvelope {
+  MasterKeyId id{};  // of the master key
+  EnvelopeParts<const std::byte> parts;
+};
+// Nothing unless it has this version's format and epoch, and is of a size that can be.
+std::optional<ReadEnvelope> read_envelope(std::span<const std::byte> envelope) noexcept;
 
 // The associated data of either part.
 std::vector<std::byte> data_key_binding(const Binding& binding);

@@ -51,7 +51,7 @@ class KeyHolder {
 
   virtual ~KeyHolder() = default;
 
-  virtual std::string_view master_key_id() const noexcept = 0;
+  virtual std::string master_key_id() const = 0;
   // A data key of its own for each secret (AES-256-GCM), wrapped by the master key. kInvalid over kMaxSecret;
   // kUnavailable when the arena is spent.
   virtual Result<Envelope> seal(std::span<const std::byte> secret, const Binding& binding) = 0;
@@ -76,7 +76,26 @@ class KeyHolder {
   // With the next key in the place of the one that signs, which is gone. kConflict when there is none.
   virtual Result<Keyring> promote_next_signing_key() = 0;
   virtual Result<void> use(Keyring keyring) = 0;
+
+  // The master key is replaced in steps as well. The keys of the keyring stay as they are: they are wrapped anew.
+  // From here on secrets are sealed under `next`, and whatever either key has sealed is opened. kConflict when there is a next one
+  // already, or it is the same.
+  virtual Result<void> hold_next_master_key(const MasterKey& next) = 0;
+  virtual std::optional<std::string> next_master_key_id() const = 0;
+  // As if it had never been held. Requires: nothing that was sealed under it is kept.
+  virtual void drop_next_master_key() = 0;
+  // What open() gives, sealed for the same binding under the next master key, with a data key drawn now: whoever has the one before,
+  // opens nothing of this. Errors as open() and seal(). Requires: there is a next master key.
+  virtual Result<Envelope> seal_anew(std::span<const std::byte> envelope, const Binding& binding) = 0;
+  // The keyring as it is, wrapped by the next master key. Changes nothing. Requires: as above.
+  virtual Result<Keyring> rewrapped_keyring() = 0;
+  // That one is in the store: the next master key is the one, and the one before is gone from this process. Cannot fail. Requires:
+  // rewrapped_keyring() gave it, and use() was not called since.
+  virtual void promote_next_master_key(Keyring keyring) = 0;
 };
+
+// Of the master key that an envelope's data key is wrapped by, as 16 hex digits. Nothing when it is no envelope.
+std::optional<std::string> envelope_master_id(std::span<const std::byte> envelope);
 
 Result<Keyring> make_keyring(const MasterKey& master);
 // The id of the master key that a keyring was wrapped by, as 16 hex digits. kInvalid when it is none.

@@ -29,29 +29,40 @@ struct SigningKeys {
   std::optional<crypto::Ed25519Signer> next;
 };
 
-// The key holder in the gateway's own process. The master key is gone once its keys are derived.
+// What is left of a master key once its keys are derived.
+struct MasterKeys {
+  static Result<MasterKeys> of(const MasterKey& master) {
+    return MasterKeys{master.id(), binary_id(master),
+                      CLV_TRY(derive_wrapping_key(master, MasterUse::kWrapDataKeys)),
+                      CLV_TRY(derive_wrapping_key(master, MasterUse::kWrapKeyring))};
+  }
+  std::string name;
+  MasterKeyId id;
+  crypto::Aead wrapping;
+  crypto::Aead keyring_wrapping;
+};
+
+// The key holder in the gateway's own process.
 class LocalKeyHolder final : public KeyHolder {
  public:
   struct Keys {
-    crypto::Aead wrapping;
-    crypto::Aead keyring_wrapping;
+    MasterKeys master;
     crypto::HmacSha256 record_mac;
     crypto::HmacSha256 register_mac;
     SigningKeys signing;
   };
-  LocalKeyHolder(const MasterKey& master, base::SecretArena& arena, std::span<const std::byte> keyring,
-                 Keys keys)
+  LocalKeyHolder(base::SecretArena& arena, std::span<const std::byte> keyring, Keys keys)
       : arena_(arena),
-        name_(master.id()),
-        id_(binary_id(master)),
-        wrapping_(std::move(keys.wrapping)),
-        keyring_wrapping_(std::move(keys.keyring_wrapping)),
+        master_(std::move(keys.master)),
         record_mac_(std::move(keys.record_mac)),
         register_mac_(std::move(keys.register_mac)),
         signing_(std::move(keys.signing)),
         keyring_(keyring.begin(), keyring.end()) {}
 
-  std::string_view master_key_id() const noexcept override { return name_; }
+  std::string master_key_id() const override {
+    const std::scoped_lock turn(mutex_);
+    return master_.name;
+  }
 
   Result<Envelope> seal(std::span<const std::byte> secret, const Binding& binding) override {
     if (secret.size() > kMaxSecret)
@@ -59,24 +70,27 @@ class LocalKeyHolder final : public KeyHolder {
     base::SecretBytes key = CLV_TRY(base::SecretBytes::allocate(arena_, kKeySize));
     crypto::random_secret(key.reveal());
     crypto::Aead sealing = CLV_TRY(crypto::Aead::create(key.reveal()));
-    Envelope envelope = begin_envelope(secret.size(), id_);
-    const auto parts = parts_of(envelope);
-    sealing.seal(secret, secret_binding(binding), parts.sealed_secret);
+    const std::vector<std::byte> bound_secret = secret_binding(binding),
+                                 bound_key = data_key_binding(binding);
     const std::scoped_lock turn(mutex_);
-    wrapping_.seal(key.reveal(), data_key_binding(binding), parts.wrapped_key);
+    MasterKeys& master = next_ ? *next_ : master_;
+    Envelope envelope = begin_envelope(secret.size(), master.id);
+    const auto parts = parts_of(envelope);
+    sealing.seal(secret, bound_secret, parts.sealed_secret);
+    master.wrapping.seal(key.reveal(), bound_key, parts.wrapped_key);
     return envelope;
   }
 
   Result<base::SecretBytes> open(std::span<const std::byte> envelope, const Binding& binding) override {
-    const auto parts = read_envelope(envelope, id_);
-    if (!parts) return does_not_open();
+    const auto read = read_envelope(envelope);
+    if (!read) return does_not_open();
     base::SecretBytes key = CLV_TRY(base::SecretBytes::allocate(arena_, kKeySize));
-    if (!unwrap(parts->wrapped_key, binding, key)) return does_not_open();
+    if (!unwrap(*read, binding, key)) return does_not_open();
     crypto::Aead opening = CLV_TRY(crypto::Aead::create(key.reveal()));
+    const std::span<const std::byte> sealed = read->parts.sealed_secret;
     base::SecretBytes secret =
-        CLV_TRY(base::SecretBytes::allocate(arena_, parts->sealed_secret.size() - crypto::Aead::kOverhead));
-    if (!opening.open(parts->sealed_secret, secret_binding(binding), secret.reveal()).has_value())
-      return does_not_open();
+        CLV_TRY(base::SecretBytes::allocate(arena_, sealed.size() - crypto::Aead::kOverhead));
+    if (!opening.open(sealed, secret_binding(binding), secret.reveal()).has_value()) return does_not_open();
     return secret;
   }
 
@@ -106,39 +120,80 @@ class LocalKeyHolder final : public KeyHolder {
     const std::scoped_lock turn(mutex_);
     if (signing_.next)
       return Error(Code::kConflict, Blame::kCaller, "a rotation of the signing key is under way already");
-    const KeyringKeys keys = CLV_TRY(open_keyring(keyring_, keyring_wrapping_, arena_));
+    const KeyringKeys keys = CLV_TRY(open_keyring(keyring_, master_.keyring_wrapping, arena_));
     const KeyringKeys with_next = CLV_TRY(keys.with_next(arena_));
     const auto signer = CLV_TRY(crypto::Ed25519Signer::create(with_next.next_signing_seed()));
-    return NextSigningKey{seal_keyring(with_next, id_, keyring_wrapping_), signer.public_key()};
+    return NextSigningKey{seal_keyring(with_next, master_.id, master_.keyring_wrapping), signer.public_key()};
   }
   Result<Keyring> promote_next_signing_key() override {
     const std::scoped_lock turn(mutex_);
     if (!signing_.next)
       return Error(Code::kConflict, Blame::kCaller, "no rotation of the signing key is under way");
-    const KeyringKeys keys = CLV_TRY(open_keyring(keyring_, keyring_wrapping_, arena_));
-    return seal_keyring(CLV_TRY(keys.promoted(arena_)), id_, keyring_wrapping_);
+    const KeyringKeys keys = CLV_TRY(open_keyring(keyring_, master_.keyring_wrapping, arena_));
+    return seal_keyring(CLV_TRY(keys.promoted(arena_)), master_.id, master_.keyring_wrapping);
   }
   Result<void> use(Keyring keyring) override {
     CLV_TRY(keyring_master_id(keyring));
     const std::scoped_lock turn(mutex_);
-    const KeyringKeys keys = CLV_TRY(open_keyring(keyring, keyring_wrapping_, arena_));
+    const KeyringKeys keys = CLV_TRY(open_keyring(keyring, master_.keyring_wrapping, arena_));
     signing_ = CLV_TRY(SigningKeys::of(keys));
     keyring_ = std::move(keyring);
     return ok();
   }
 
- private:
-  bool unwrap(std::span<const std::byte> wrapped, const Binding& binding, base::SecretBytes& key) {
+  Result<void> hold_next_master_key(const MasterKey& next) override {
+    MasterKeys keys = CLV_TRY(MasterKeys::of(next));
     const std::scoped_lock turn(mutex_);
-    return wrapping_.open(wrapped, data_key_binding(binding), key.reveal()).has_value();
+    if (next_) return Error(Code::kConflict, Blame::kCaller, "the master key is being replaced already");
+    if (keys.id == master_.id)
+      return Error::formatted(Code::kConflict, Blame::kCaller,
+                              "that is the master key in use (" + master_.name + "): give another one");
+    next_ = std::move(keys);
+    return ok();
+  }
+  std::optional<std::string> next_master_key_id() const override {
+    const std::scoped_lock turn(mutex_);
+    if (!next_) return std::nullopt;
+    return next_->name;
+  }
+  void drop_next_master_key() override {
+    const std::scoped_lock turn(mutex_);
+    next_.reset();
+  }
+  Result<Envelope> seal_anew(std::span<const std::byte> envelope, const Binding& binding) override {
+    const base::SecretBytes secret = CLV_TRY(open(envelope, binding));
+    return seal(secret.reveal(), binding);
+  }
+  Result<Keyring> rewrapped_keyring() override {
+    const std::scoped_lock turn(mutex_);
+    CLV_CHECK(next_);
+    const KeyringKeys keys = CLV_TRY(open_keyring(keyring_, master_.keyring_wrapping, arena_));
+    return seal_keyring(keys, next_->id, next_->keyring_wrapping);
+  }
+  void promote_next_master_key(Keyring keyring) override {
+    const std::scoped_lock turn(mutex_);
+    CLV_CHECK(next_);
+    master_ = *std::move(next_);
+    next_.reset();
+    keyring_ = std::move(keyring);
+  }
+
+ private:
+  // Any key but the one it names would not open it either.
+  bool unwrap(const ReadEnvelope& envelope, const Binding& binding, base::SecretBytes& key) {
+    const std::vector<std::byte> bound = data_key_binding(binding);
+    const std::scoped_lock turn(mutex_);
+    MasterKeys* const master = envelope.id == master_.id           ? &master_
+                               : next_ && envelope.id == next_->id ? &*next_
+                                                                   : nullptr;
+    return master != nullptr &&
+           master->wrapping.open(envelope.parts.wrapped_key, bound, key.reveal()).has_value();
   }
 
   base::SecretArena& arena_;
-  const std::string name_;
-  const MasterKeyId id_;
   mutable std::mutex mutex_;  // over what follows
-  crypto::Aead wrapping_;
-  crypto::Aead keyring_wrapping_;
+  MasterKeys master_;
+  std::optional<MasterKeys> next_;  // while the master key is replaced
   crypto::HmacSha256 record_mac_;
   crypto::HmacSha256 register_mac_;
   SigningKeys signing_;
@@ -151,9 +206,8 @@ Result<std::unique_ptr<KeyHolder>> open_key_holder(MasterKey master, std::span<c
                                                    base::SecretArena& arena) {
   const KeyringKeys keys = CLV_TRY(unwrap_keyring(keyring, master, arena));
   return std::make_unique<LocalKeyHolder>(
-      master, arena, keyring,
-      LocalKeyHolder::Keys{.wrapping = CLV_TRY(derive_wrapping_key(master, MasterUse::kWrapDataKeys)),
-                           .keyring_wrapping = CLV_TRY(derive_wrapping_key(master, MasterUse::kWrapKeyring)),
+      arena, keyring,
+      LocalKeyHolder::Keys{.master = CLV_TRY(MasterKeys::of(master)),
                            .record_mac = CLV_TRY(crypto::HmacSha256::create(keys.record_mac())),
                            .register_mac = CLV_TRY(crypto::HmacSha256::create(keys.register_mac())),
                            .signing = CLV_TRY(SigningKeys::of(keys))});

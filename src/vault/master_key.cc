@@ -112,16 +112,27 @@ Result<MasterKey> MasterKey::parse(std::string_view line, base::SecretArena& are
   return MasterKey(arena, std::move(key));
 }
 
-Result<MasterKey> MasterKey::create_file(const std::string& path, base::SecretArena& arena) {
+Result<MasterKey> MasterKey::draw(base::SecretArena& arena) {
   base::SecretBytes key = CLV_TRY(base::SecretBytes::allocate(arena, kSize));
   crypto::random_secret(key.reveal());
+  return MasterKey(arena, std::move(key));
+}
+
+Result<MasterKey> MasterKey::of(base::SecretBytes key, base::SecretArena& arena) {
+  if (key.size() != kSize)
+    return Error(Code::kInvalid, Blame::kOperator, "is no master key: that is 32 bytes");
+  return MasterKey(arena, std::move(key));
+}
+
+Result<MasterKey> MasterKey::create_file(const std::string& path, base::SecretArena& arena) {
+  MasterKey key = CLV_TRY(draw(arena));
   base::SecretBytes line = CLV_TRY(base::SecretBytes::allocate(arena, kForm.size() + kEncodedSize + 1));
   const std::span<char> text(reinterpret_cast<char*>(line.reveal().data()), line.size());
   std::ranges::copy(kForm, text.begin());
   crypto::base64_encode(key.reveal(), text.subspan(kForm.size(), kEncodedSize));
   text.back() = '\n';
   CLV_TRY_VOID(write_new_file(path, line.reveal_text()));
-  return MasterKey(arena, std::move(key));
+  return key;
 }
 
 }  // namespace claviger::vault

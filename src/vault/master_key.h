@@ -25,6 +25,9 @@ class MasterKey {
   static Result<MasterKey> parse(std::string_view line, base::SecretArena& arena);
   // Draws one and writes it to a new file, 0600, synced. kConflict when the file is there.
   static Result<MasterKey> create_file(const std::string& path, base::SecretArena& arena);
+  static Result<MasterKey> draw(base::SecretArena& arena);
+  // Of what came from elsewhere. kInvalid unless it has kSize bytes.
+  static Result<MasterKey> of(base::SecretBytes key, base::SecretArena& arena);
 
   // Names the key without telling anything of it: 16 hex digits.
   const std::string& id() const noexcept { return id_; }

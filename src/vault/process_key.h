@@ -39,7 +39,7 @@ class Opener {
 // The key that exists only in this process. Credentials are sealed under it from the moment they are
 // read until the moment they are put on a request.
 //
-// Owns: 32 random bytes and their schedule, in the arena.
+// Owns: 32 random bytes and their schedule, in the arena; and 8 more, by which marks of secrets are hashed.
 // Threads: seal() on the control thread; make_opener() once for each worker, on any thread, before it runs.
 class ProcessKey {
  public:
@@ -49,12 +49,16 @@ class ProcessKey {
   Sealed seal(std::span<const std::byte> plain, std::string_view associated);
   Result<Opener> make_opener() const;
   base::SecretArena& arena() const noexcept { return arena_; }
+  // Eight random bytes, odd as a number in memory's order: whoever looks for secrets by their hashes holds on to them.
+  const std::shared_ptr<const base::SecretBytes>& mark_key() const noexcept { return mark_key_; }
 
  private:
-  ProcessKey(base::SecretArena& arena, base::SecretBytes key, crypto::Aead aead) noexcept;
+  ProcessKey(base::SecretArena& arena, base::SecretBytes key, crypto::Aead aead,
+             base::SecretBytes mark_key) noexcept;
   base::SecretArena& arena_;
   base::SecretBytes key_;
   crypto::Aead aead_;
+  std::shared_ptr<const base::SecretBytes> mark_key_;
 };
 
 }  // namespace claviger::vault

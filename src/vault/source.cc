@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <span>
+#include <vector>
 
 #include "base/file.h"
 
@@ -57,8 +58,16 @@ void erase_from_environment(const std::string& name) {
   unsetenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): the control thread's, before any other reads it
 }
 
+bool is_in_group(gid_t group) {
+  if (group == ::getegid()) return true;
+  std::vector<gid_t> groups(static_cast<std::size_t>(std::max(::getgroups(0, nullptr), 0)));
+  const int count = ::getgroups(static_cast<int>(groups.size()), groups.data());
+  groups.resize(static_cast<std::size_t>(std::max(count, 0)));
+  return std::ranges::find(groups, group) != groups.end();
+}
+
 // What may be wrong with a file that is to hold a secret, and what to do.
-Result<std::size_t> check_file(int fd, const std::string& path) {
+Result<std::size_t> check_file(int fd, const std::string& path, bool may_be_read_by_group) {
   struct stat status{};
   if (::fstat(fd, &status) != 0)
     return Error::from_errno(Code::kInvalid, Blame::kOperator, "secret file " + path, errno);
@@ -67,7 +76,9 @@ Result<std::size_t> check_file(int fd, const std::string& path) {
     return invalid("secret file " + path +
                    " belongs to another user; chown it to the one that runs the gateway");
   }
-  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+  mode_t open_to_more = status.st_mode & (S_IRWXG | S_IRWXO);
+  if (open_to_more == S_IRGRP && may_be_read_by_group && is_in_group(status.st_gid)) open_to_more = 0;
+  if (open_to_more != 0) {
     return invalid("secret file " + path + " is open to group or others; chmod 0600 " + path);
   }
   if (status.st_size == 0) return invalid("secret file " + path + " is empty");
@@ -132,7 +143,7 @@ Result<base::SecretBytes> SecretSources::read_file(std::string_view where) {
   const base::Descriptor file(path, O_RDONLY | O_NONBLOCK);  // a FIFO must not hang us
   if (!file.is_open())
     return Error::from_errno(Code::kInvalid, Blame::kOperator, "secret file " + path, errno);
-  const std::size_t size = CLV_TRY(check_file(file.number(), path));
+  const std::size_t size = CLV_TRY(check_file(file.number(), path, may_be_read_by_group_));
   // One byte more than it should have shows that it grew meanwhile.
   base::SecretBytes secret = CLV_TRY(base::SecretBytes::allocate(key_.arena(), size + 1));
   const std::size_t total = CLV_TRY(read_into(file.number(), secret.reveal(), path));

@@ -73,15 +73,15 @@ def test_an_event_stream_outlives_a_step(gateway, clock, make_upstream):
     def ticks(connection, request):
         connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
         while not connection.upstream.release.wait(0.02):
-            connection.send(chunk(b"tick "))
+            connection.send(chunk(b"tick\n"))
         return LEAVE
 
     key = gateway.serve_simple("ticking", make_upstream().on("/ticks", ticks).url(), fake_secret("ticks"), principal="listener")
     with gateway.connect() as client:
         client.request("GET", "/ticking/ticks", [wire.bearer(key)])
-        client.read_until(b"tick ")
+        client.read_until(b"tick\n")
         for step in (HOUR, -HOUR, 0):
             clock.set(step)
             for _ in range(30):
-                client.read_until(b"tick ")
+                client.read_until(b"tick\n")
         client.abort()

@@ -26,7 +26,7 @@ def gateway(make_managed):
 def files(tmp_path, upstream):
     """A resource file as a user would write one."""
     path = tmp_path / "resources.yaml"
-    path.write_text(yaml.dump(managed_resources("api", upstream.url(), principal="billing")))
+    path.write_text(yaml.dump(managed_resources("api", upstream.url(), principal="billing", answers={"mask": False})))
     return path
 
 
@@ -231,7 +231,8 @@ def test_the_log_of_it_all_verifies_offline_and_against_a_checkpoint(working, tm
 
 COMMANDS = [
     ["init"], ["serve"], ["check-config"], ["key", "new"], ["apply"], ["get"], ["delete"], ["credential", "set"],
-    ["credential", "enable"], ["credential", "disable"], ["credential", "revoke"], ["key", "create"], ["key", "list"],
+    ["credential", "enable"], ["credential", "disable"], ["credential", "revoke"],
+    ["credential", "rotate-all"], ["credential", "import"], ["key", "create"], ["key", "list"],
     ["key", "revoke"], ["explain"], ["audit", "tail"], ["audit", "verify"], ["principal", "disable"],
     ["principal", "enable"], ["backup"], ["restore"]]
 

@@ -17,7 +17,7 @@ ENV = {"E2E_SECRET": "fake-reload-secret-0123456789"}
 
 @pytest.fixture
 def resources(upstream, key):
-    return yaml.simple("raw", upstream.url(), key)
+    return yaml.simple("raw", upstream.url(), key, answers={"mask": False})
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_what_is_added_works_on_open_connections(gateway, resources, connection_
 
 
 def test_a_new_credential_is_sent_after_a_reload_and_the_old_one_no_more(make_gateway, upstream, key):
-    resources = yaml.simple("raw", upstream.url(), key)
+    resources = yaml.simple("raw", upstream.url(), key, answers={"mask": False})
     gateway = make_gateway(start=False, config={"gateway": {"workers": WORKERS}})
     resources[1]["from"] = gateway.write_secret("secret", "fake-old-secret-0123456789\n")
     gateway.write_resources(resources)
@@ -142,15 +142,15 @@ def under_way(gateway, upstream, key):
     go_on = threading.Event()
 
     def halves(connection, request):
-        connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"first half "))
+        connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"first half\n"))
         assert go_on.wait(PATIENCE)
-        connection.send(chunk(b"second half") + b"0\r\n\r\n")
+        connection.send(chunk(b"second half\n") + b"0\r\n\r\n")
         return STAY
 
     upstream.on("/halves", halves)
     with gateway.connect() as client:
         client.request("GET", "/raw/halves", [wire.bearer(key)])
-        client.read_until(b"first half ")
+        client.read_until(b"first half\n")
         yield client, go_on
         go_on.set()
 

@@ -19,10 +19,10 @@ def upstream(make_upstream):
     made.go_on = threading.Event()
 
     def halves(connection, request):
-        connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"first half "))
+        connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"first half\n"))
         if not made.go_on.wait(PATIENCE):
             return LEAVE
-        connection.send(chunk(b"second half") + b"0\r\n\r\n")
+        connection.send(chunk(b"second half\n") + b"0\r\n\r\n")
         return STAY
 
     made.on("/halves", halves)
@@ -49,7 +49,7 @@ def test_a_call_under_way_is_finished_and_nothing_new_is_taken(make_gateway, ups
     gateway = start(make_gateway, upstream, key)
     with gateway.connect() as client:
         client.request("GET", "/raw/halves", [wire.bearer(key)])
-        client.read_until(b"first half ")
+        client.read_until(b"first half\n")
         gateway.signal(number)
         assert gateway.event("draining")
         until(lambda: refuses_connections(gateway), "new connections to be refused")
@@ -76,7 +76,7 @@ def test_a_call_that_outlasts_the_drain_timeout_is_cut_and_does_not_look_whole(m
     gateway = start(make_gateway, upstream, key, drain_timeout="500ms")
     with gateway.connect() as client:
         client.request("GET", "/raw/halves", [wire.bearer(key)])
-        head = client.read_until(b"first half ")
+        head = client.read_until(b"first half\n")
         gateway.signal(signal.SIGTERM)
         assert gateway.wait() == 0, gateway.log.text()
         with pytest.raises(wire.BrokenAnswer):
@@ -119,7 +119,7 @@ def test_after_the_delay_nobody_new_gets_in_and_readiness_was_gone_before(make_g
     gateway = start(make_gateway, upstream, key, drain_delay="400ms")
     with gateway.connect() as client:
         client.request("GET", "/raw/halves", [wire.bearer(key)])
-        client.read_until(b"first half ")
+        client.read_until(b"first half\n")
         gateway.signal(signal.SIGTERM)
         until(lambda: readiness(gateway)[0] == 503, "it to say so")
         until(lambda: refuses_connections(gateway), "new connections to be refused")
@@ -170,7 +170,7 @@ def test_a_second_signal_ends_what_is_under_way_at_once(make_gateway, upstream, 
     gateway = start(make_gateway, upstream, key, drain_timeout="10m")
     with gateway.connect() as client:
         client.request("GET", "/raw/halves", [wire.bearer(key)])
-        client.read_until(b"first half ")
+        client.read_until(b"first half\n")
         gateway.signal(signal.SIGTERM)
         assert gateway.event("draining")
         gateway.signal(signal.SIGINT)

@@ -33,7 +33,7 @@ class CorpusStand(Stand):
 @pytest.fixture(scope="module")
 def stand(tmp_path_factory):
     made = CorpusStand(tmp_path_factory.mktemp("smuggling"), SECRET, paths=["/any", "/any/**"],
-                       unauthenticated="60000/min")
+                       answers={"mask": False}, unauthenticated="60000/min")
     yield made
     made.stop()
 

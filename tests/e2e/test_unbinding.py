@@ -7,6 +7,7 @@ import pytest
 
 from support import resources as yaml
 from support.certs import Authority
+from support.endpoint import Endpoint
 from support.managed import managed_resources
 from support.waiting import until
 from support.world import fake_secret
@@ -160,3 +161,29 @@ def test_a_credential_that_takes_the_name_of_a_deleted_one_has_no_secret(gateway
 
     assert state(gateway) == "missing"
     assert gateway.get("/raw/any", key).status == 503
+
+
+@pytest.mark.parametrize("how", ["url", "ca", "what is in the ca"])
+def test_a_token_endpoint_that_is_another_one_gets_no_secret(gateway, authority, identity, elsewhere, tls, stranger, tmp_path, how):
+    endpoint, ca = Endpoint(identity), tmp_path / "token-ca.pem"
+    ca.write_bytes(authority.cert.read_bytes())
+
+    def auth(url, trusted):
+        return {"kind": "oauth2_client_credentials", "client_id": "claviger", "token_url": url + "/token", "ca": str(trusted),
+                "allow_private_addresses": yaml.LOOPBACK}
+
+    key = gateway.serve_simple("raw", endpoint.url("localhost"), SECRET, tls=tls, auth=auth(endpoint.url("localhost"), ca))
+    assert gateway.get("/raw/any", key).status == 200
+    if how == "what is in the ca":
+        ca.write_bytes(stranger.cert.read_bytes())
+        gateway.reload()
+    else:
+        change(gateway, auth=auth(elsewhere.url("localhost") if how == "url" else endpoint.url("localhost"),
+                                  authority.cert if how == "url" else stranger.cert))
+    asked = len(endpoint.requests)
+    answer = gateway.get("/raw/any", key)
+    endpoint.stop()
+
+    assert (answer.status, answer.problem_code) == (503, "no_credential")
+    assert state(gateway) == "unbound" or "set" in gateway.notices()["credential", "raw-main"]
+    assert len(endpoint.requests) == asked and elsewhere.requests == []

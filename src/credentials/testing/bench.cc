@@ -4,6 +4,7 @@
 #include <span>
 
 #include "base/check.h"
+#include "base/json.h"
 
 namespace claviger::credentials::testing {
 
@@ -16,8 +17,9 @@ base::Document settings(const Entries& entries) {
   for (const auto& [name, value] : entries) {
     base::Document scalar;
     scalar.type = base::Document::Type::kScalar;
-    scalar.place = {.file = file, .line = line++};
     scalar.scalar = value;
+    if (value.starts_with('{')) scalar = *base::parse_json(value, "auth.yaml");
+    scalar.place = {.file = file, .line = line++};
     map.entries.emplace_back(name, std::move(scalar));
   }
   return map;
@@ -39,18 +41,22 @@ vault::Opener Bench::opener() {
 }
 
 Result<std::unique_ptr<const Credential>> Bench::make(const Kind& kind, const base::Document& auth,
-                                                      std::string_view secret) {
+                                                      std::string_view secret, bool masked) {
   auto bytes = base::SecretBytes::copy_of(*arena_, std::as_bytes(std::span(secret)));
   CLV_CHECK(bytes.has_value());
-  return kind.make(
-      {.name = "fake-credential", .auth = auth, .secret = *std::move(bytes), .bound_to = kBoundTo}, *key_);
+  return kind.make({.name = "fake-credential",
+                    .auth = auth,
+                    .secret = *std::move(bytes),
+                    .bound_to = kBoundTo,
+                    .masked = masked},
+                   *key_);
 }
 
 std::string Bench::fields_of(const Credential& credential) {
   std::string memory(std::size_t{64} << 10, '\0');
   http::HeadWriter out(memory);
   vault::Opener open = opener();
-  const Result<void> written = credential.write_fields(out, open);
+  const Result<void> written = credential.write_fields(out, {.opener = open});
   return written.has_value() ? std::string(out.text()) : "error: " + std::string(written.error().what());
 }
 
@@ -58,7 +64,7 @@ std::string Bench::query_of(const Credential& credential) {
   std::string memory(std::size_t{64} << 10, '\0');
   http::HeadWriter out(memory);
   vault::Opener open = opener();
-  const Result<void> written = credential.write_query(out, open);
+  const Result<void> written = credential.write_query(out, {.opener = open});
   return written.has_value() ? std::string(out.text()) : "error: " + std::string(written.error().what());
 }
 

@@ -16,7 +16,7 @@ namespace claviger::credentials::testing {
 
 using Entries = std::vector<std::pair<std::string, std::string>>;
 
-// A map of scalars, as if it stood in auth.yaml from line 7 on, one line each.
+// A map of scalars, and of JSON where a value begins with '{', as if it stood in auth.yaml from line 7 on, one line each.
 base::Document settings(const Entries& entries);
 
 // What it takes to make credentials and to put them on requests.
@@ -29,8 +29,9 @@ class Bench {
   vault::ProcessKey& key() noexcept { return *key_; }
   vault::Opener opener();
 
+  // `masked`: of an upstream whose answers are, so that short secrets are refused.
   Result<std::unique_ptr<const Credential>> make(const Kind& kind, const base::Document& auth,
-                                                 std::string_view secret);
+                                                 std::string_view secret, bool masked = true);
   // What it writes, or "error: ..." .
   std::string fields_of(const Credential& credential);
   std::string query_of(const Credential& credential);

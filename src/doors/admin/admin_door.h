@@ -59,7 +59,7 @@ struct AdminServices {
   policy::Rate rate{100, std::chrono::seconds(60)};  // of calls, for each address
   std::string version;
   std::string security_contact;  // a URI, for security.txt; empty: there is none
-  std::string master_key_id;
+  std::function<std::string()> master_key_id;
   std::function<Readiness()> readiness;
   std::function<std::string()> metrics;
   std::optional<AdminAudit> audit;  // with a registry, which never is without a log

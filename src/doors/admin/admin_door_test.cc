@@ -104,6 +104,9 @@ TEST_F(AdminDoorTest, TakesKeysInTwoFieldsOnly) {
   EXPECT_EQ(send(get + "Authorization: Basic YTpi\r\n").status, 401U);
   EXPECT_EQ(send(get + "Authorization: bAsIc YTpi\r\nX-API-Key: $KEY\r\n").status, 401U);
   EXPECT_EQ(send(get + "Authorization: Negotiate abc\r\n").status, 401U);
+  EXPECT_EQ(
+      send(get + "Authorization: AWS4-HMAC-SHA256 Credential=$KEY/20260101/fake, Signature=0\r\n").status,
+      401U);
   EXPECT_EQ(send(get + "Authorization: Bearer\r\n").status, 400U);
   EXPECT_EQ(send(get + "Cookie: key=$KEY\r\n").status, 401U);
   EXPECT_EQ(send("GET /api/v1/status?key=$KEY HTTP/1.1\r\nX-API-Key: $KEY\r\n").status, 400U);

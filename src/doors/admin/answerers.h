@@ -26,12 +26,19 @@ Answered act_on_resource(Context& context, AdminCall& call);  // the route's ver
 // secrets.cc
 Answered put_secret(Context& context, AdminCall& call);
 
+// rotation.cc
+Answered require_rotation(Context& context, AdminCall& call);
+
 // apply.cc
 Answered apply_resources(Context& context, AdminCall& call);
 
 // inspect.cc
 Answered explain_decision(Context& context, AdminCall& call);
 Answered show_status(Context& context, AdminCall& call);
+
+// rekey.cc
+Answered rekey_vault(Context& context, AdminCall& call);
+Answered show_rekey(Context& context, AdminCall& call);
 
 // audit_search.cc
 Answered search_events(Context& context, AdminCall& call);

@@ -19,15 +19,17 @@ Error no_key() {
                "no API key: send one as 'Authorization: Bearer' or in X-API-Key");
 }
 
-bool is_basic(const http::Field& field) noexcept {
-  return field.known == FieldName::kAuthorization &&
-         base::equals_ignore_case(field.value.substr(0, field.value.find(' ')), "Basic");
+// Of those that callers' keys come in, and keys of operators do not.
+bool is_for_callers(const http::Field& field) noexcept {
+  if (field.known != FieldName::kAuthorization) return field.known == FieldName::kXGoogApiKey;
+  const std::string_view scheme = field.value.substr(0, field.value.find(' '));
+  return base::equals_ignore_case(scheme, "Basic") || base::equals_ignore_case(scheme, "AWS4-HMAC-SHA256");
 }
 
 // A view into the head.
 Result<std::string_view> find_key_text(const http::Fields& fields) {
   for (const http::Field& field : fields) {
-    if (is_basic(field) || field.known == FieldName::kXGoogApiKey)
+    if (is_for_callers(field))
       return Error(
           Code::kUnauthenticated, Blame::kCaller,
           "management takes API keys as 'Authorization: Bearer' or in X-API-Key, and in no other field");

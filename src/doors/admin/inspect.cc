@@ -82,7 +82,7 @@ Answered show_status(Context& context, AdminCall& call) {
   append_notices(body, services.registry->notices());
   append_audit(body, services.audit->state());
   if (services.audit->sinks) body += R"(,"sinks":)" + services.audit->sinks();
-  append_member(body, "master_key_id", services.master_key_id);
+  append_member(body, "master_key_id", services.master_key_id());
   body += "}\n";
   co_return co_await write_answer(call, {}, {body});
 }

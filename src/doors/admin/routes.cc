@@ -46,12 +46,15 @@ constexpr std::array kRoutes = {
           Verb::kSetSecret},
 
     Route{Method::kPost, "/api/v1/apply", kAdmin, apply_resources, BodyForm::kJson},
+    Route{Method::kPost, "/api/v1/rotation", kAdmin, require_rotation, BodyForm::kJson},
     Route{Method::kGet, "/api/v1/explain", kRead, explain_decision},
     Route{Method::kGet, "/api/v1/audit/events", kRead, show_events},
     Route{Method::kGet, "/api/v1/audit/search", kRead, search_events},
     Route{Method::kGet, "/api/v1/audit/checkpoint", kRead, show_checkpoint},
     Route{Method::kPost, "/api/v1/audit/key/rotate", kAdmin, rotate_audit_key},
     Route{Method::kGet, "/api/v1/audit/pseudonym", kAdmin, show_pseudonym},
+    Route{Method::kPost, "/api/v1/vault/rekey", kAdmin, rekey_vault, BodyForm::kJson},
+    Route{Method::kGet, "/api/v1/vault/rekey", kRead, show_rekey},
     Route{Method::kGet, "/api/v1/status", kRead, show_status},
 };
 

@@ -80,7 +80,7 @@ AdminServices AdminStand::services() {
   made.append = [this](audit::Event event) { events.push_back(std::move(event).text()); };
   made.version = "1.2.3-test";
   made.security_contact = "mailto:security@example.com";
-  made.master_key_id = "fake-master-key-id";
+  made.master_key_id = [] { return std::string("fake-master-key-id"); };
   made.readiness = [this] { return readiness; };
   made.metrics = [] { return std::string("claviger_requests_total 1\n"); };
   made.audit.emplace(std::move(audit));

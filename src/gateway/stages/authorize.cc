@@ -21,11 +21,14 @@ Result<void> authorize(Call& call, Worker&) noexcept {
     return refused_by("method", call, Error(Code::kDenied, Blame::kCaller, "no grant can give this method"));
   call.grant = call.world->policy->authorize(call.principal_index, call.upstream_index, call.head->method,
                                              call.head->method_text, call.path_below_mount(), call.wall);
-  if (call.grant == nullptr)
-    return refused_by("no_grant", call,
-                      Error(Code::kDenied, Blame::kCaller,
-                            "no grant allows this principal that method and path on this upstream"));
-  return ok();
+  if (call.grant != nullptr) return ok();
+  if (call.world->policy->denied_path(call.upstream_index, call.path_below_mount()) != nullptr)
+    return refused_by(
+        "denied_path", call,
+        Error(Code::kDenied, Blame::kCaller, "this upstream refuses that path to everybody (deny_paths)"));
+  return refused_by("no_grant", call,
+                    Error(Code::kDenied, Blame::kCaller,
+                          "no grant allows this principal that method and path on this upstream"));
 }
 
 }  // namespace claviger::gateway::stages

@@ -62,6 +62,17 @@ bool is_credential_in_disguise(std::string_view name, const UpstreamRuntime& ups
           std::any_of(kFoldedNames.begin(), kFoldedNames.end(), matches));
 }
 
+// What asks for an answer that could not be searched: coded, in another character set, or a part of the whole (RFC 9110 sections
+// 12.5 and 14, RFC 3229). Some upstreams know them with underscores.
+bool asks_for_other_bytes(const http::Field& field) noexcept {
+  constexpr std::array<std::string_view, 5> kNames{"accept-encoding", "range", "if-range", "a-im",
+                                                   "accept-charset"};
+  if (field.known == FieldName::kAcceptEncoding || field.known == FieldName::kRange) return true;
+  if (field.known != FieldName::kOther) return false;
+  return std::any_of(kNames.begin(), kNames.end(),
+                     [&](std::string_view name) { return equals_folded(field.name, name); });
+}
+
 // A trace state belongs to a trace.
 void look_for_trace(Call& call, bool begins_traces) noexcept {
   const http::Fields& fields = call.head->fields;
@@ -89,6 +100,7 @@ void drop_nominated(const http::Fields& fields, std::bitset<http::kMaxFields>& f
 Result<void> strip(Call& call, Worker& worker) noexcept {
   const http::Fields& fields = call.head->fields;
   const bool begins_traces = worker.settings.begins_traces;
+  const bool masks = call.upstream->masks;
   bool has_connection = false;
   bool has_trace = begins_traces;
   for (std::size_t i = 0; i < fields.size(); ++i) {
@@ -96,7 +108,7 @@ Result<void> strip(Call& call, Worker& worker) noexcept {
     has_connection |= field.known == FieldName::kConnection;
     has_trace |= field.known == FieldName::kTraceparent || field.known == FieldName::kTracestate;
     call.forward[i] = !is_dropped(field.known) && !is_credential_in_disguise(field.name, *call.upstream) &&
-                      !identity::contains_api_key(field.value);
+                      !identity::contains_api_key(field.value) && !(masks && asks_for_other_bytes(field));
   }
   if (has_trace) look_for_trace(call, begins_traces);
   if (has_connection) drop_nominated(fields, call.forward);

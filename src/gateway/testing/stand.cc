@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 
+#include "base/json.h"
 #include "gateway/outgoing_head.h"
 #include "http/parser.h"
 #include "identity/api_key.h"
@@ -34,6 +35,8 @@ policy::UpstreamResource upstream(const std::string& name, unsigned port, base::
   resource.auth = std::move(how);
   resource.allow_plaintext = true;
   resource.allow_private_addresses.all = true;
+  if (name == "api")
+    resource.deny_paths = *policy::DeniedPaths::read(*base::parse_json(R"(["/v1/keys/**"])", ""));
   using std::chrono::seconds;
   resource.timeouts.connect = resource.timeouts.tls = seconds(10);
   resource.timeouts.first_byte = resource.timeouts.idle = seconds(10);
@@ -85,7 +88,7 @@ policy::Resources Stand::resources() const {
 Result<std::shared_ptr<const World>> Stand::make_world(policy::Resources resources, const World* before,
                                                        std::vector<UnusableCredential>* unusable) {
   auto snapshot = CLV_TRY(policy::Snapshot::compile(std::move(resources), ++revision_));
-  return build_world(std::move(snapshot), before, {}, *key_, secrets_, unusable);
+  return build_world(std::move(snapshot), before, {.tokens = tokens_.get()}, *key_, secrets_, unusable);
 }
 
 Stand::Stand(unsigned upstream_port, const Clock& clock)
@@ -104,6 +107,20 @@ Stand::Stand(unsigned upstream_port, const Clock& clock)
               std::chrono::seconds(5),
               &quota_cells_,
               &leases_} {
+  tokens_ = *TokenDesk::create(
+      {.control = loop(),
+       .key = *key_,
+       .log = log_,
+       .readers = 1,
+       .fetch = [this](http::FetchTarget target,
+                       http::FetchRequest request) -> net::Task<Result<http::FetchAnswer>> {
+         if (!fetch_token) co_return Error(Code::kUpstreamFailed, Blame::kUpstream, "nobody answers");
+         co_return co_await fetch_token(std::move(target), request);
+       },
+       .record = {},
+       .keep = {}});
+  token_line_.emplace(loop(), *tokens_);
+  shared_.tokens = &*token_line_;
   const identity::NewApiKey made = *identity::generate_api_key(*arena_);
   api_key_ = made.text.reveal_text();
   api_key_id_ = made.id;

@@ -3,13 +3,16 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "gateway/call.h"
 #include "gateway/pipeline.h"
-#include "gateway/source_secrets.h"
 #include "gateway/testing/fake_lane.h"
+#include "gateway/testing/source_secrets.h"
+#include "gateway/token_desk.h"
+#include "gateway/token_wait.h"
 #include "gateway/worker.h"
 #include "net/testing/loop_fixture.h"
 
@@ -18,6 +21,7 @@ namespace claviger::gateway::testing {
 // A worker with everything around it, and a small world:
 //   upstream `api` at /api -> http://127.0.0.1:<port>/base, bearer; `legacy` at /legacy, query parameter `key`;
 //   `bare` at /bare without a credential; principal `alice` with one API key;
+//   `api` denies /v1/keys/** to everybody;
 //   grant: alice may GET, HEAD, POST and PUT /v1/** of api (5 a minute on /v1/limited), anything of legacy and bare.
 class Stand : public net::testing::LoopFixture {
  public:
@@ -49,6 +53,9 @@ class Stand : public net::testing::LoopFixture {
 
   // Saves leases of quotas: at once, unless a test has it otherwise.
   std::function<void(std::function<void(Result<void>)> done)> save_leases = [](auto done) { done(ok()); };
+  // Answers requests for tokens; null: they fail.
+  std::function<net::Task<Result<http::FetchAnswer>>(http::FetchTarget, http::FetchRequest)> fetch_token;
+  TokenDesk& tokens() noexcept { return *tokens_; }
   FakeLane& lane() noexcept { return lane_; }
   Shared& shared() noexcept { return shared_; }
   vault::ProcessKey& key() noexcept { return *key_; }
@@ -80,6 +87,8 @@ class Stand : public net::testing::LoopFixture {
   policy::LeaseDesk lease_desk_{quota_cells_,
                                 {[this](auto, auto done) { save_leases(std::move(done)); }, [](auto) {}}};
   policy::LeaseCounter leases_{loop(), lease_desk_};
+  std::unique_ptr<TokenDesk> tokens_;
+  std::optional<TokenLine> token_line_;
   Shared shared_;
   std::shared_ptr<const World> world_;
   std::unique_ptr<Worker> worker_;

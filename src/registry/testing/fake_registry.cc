@@ -168,6 +168,13 @@ net::Task<Result<AuditKeyRotation>> FakeRegistry::rotate_audit_key(Actor actor) 
   co_return rotation;
 }
 
+net::Task<Result<RekeyState>> FakeRegistry::rekey(Actor actor, RekeyRequest request) {
+  CLV_CO_TRY_VOID(take_failure());
+  rekeys.emplace_back(std::move(actor), std::move(request));
+  shown_rekey = RekeyState{.from = "00000000000fake1", .to = "00000000000fake2", .done = 0, .total = 3};
+  co_return *shown_rekey;
+}
+
 net::Task<Result<CreatedKey>> FakeRegistry::create_key(Actor actor, KeyRequest request) {
   CLV_CO_TRY_VOID(take_failure());
   identity::NewApiKey made = CLV_CO_TRY(identity::generate_api_key(arena_));

@@ -39,6 +39,8 @@ class FakeRegistry final : public Registry {
                                                  bool dry_run) override;
   net::Task<Result<CreatedKey>> create_key(Actor actor, KeyRequest request) override;
   net::Task<Result<AuditKeyRotation>> rotate_audit_key(Actor actor) override;
+  net::Task<Result<RekeyState>> rekey(Actor actor, RekeyRequest request) override;
+  std::optional<RekeyState> rekey_state() const override { return shown_rekey; }
   std::shared_ptr<const gateway::World> world() const override { return world_; }
   std::vector<Notice> notices() const override { return shown_notices; }
 
@@ -48,6 +50,8 @@ class FakeRegistry final : public Registry {
   std::vector<std::string> warnings;  // of every outcome
   AuditKeyRotation rotation{"claviger/test+0000fake+AAAA", "claviger/test+0001fake+BBBB", true};
   std::vector<Actor> rotated_by;
+  std::optional<RekeyState> shown_rekey;
+  std::vector<std::pair<Actor, RekeyRequest>> rekeys;
 
  private:
   struct Item {

@@ -61,6 +61,7 @@ class SqliteStore final : public Store {
     return counters_.forget(names);
   }
 
+  Result<void> forget_replaced() override;
   Result<void> back_up(const std::string& file) override { return back_up_database(*database_, file); }
 
  private:
@@ -94,6 +95,18 @@ Result<void> SqliteStore::write_all(const Batch& batch) {
   CLV_TRY_VOID(outbox_.add(batch.outbox));
   Query query = CLV_TRY(database_->query("UPDATE head SET revision = ?"));
   return query.bind(batch.revision()).run();
+}
+
+// Pages that were written over are still in the WAL until it is copied back and cut off; in the database itself secure_delete has
+// seen to them. Nobody is waited for: others wait for this thread.
+Result<void> SqliteStore::forget_replaced() {
+  const std::int64_t patience = CLV_TRY(database_->integer("PRAGMA busy_timeout"));
+  CLV_TRY_VOID(database_->execute("PRAGMA busy_timeout=0"));
+  const auto is_busy = database_->integer("PRAGMA wal_checkpoint(TRUNCATE)");
+  CLV_TRY_VOID(database_->execute("PRAGMA busy_timeout=" + std::to_string(patience)));
+  if (CLV_TRY(is_busy) == 0) return ok();
+  return Error(Code::kUnavailable, Blame::kOperator,
+               "the store's WAL cannot be cut off while another process reads it, such as a backup");
 }
 
 // kConflict: somebody else has just made it, and then it is checked like any other.

@@ -153,6 +153,8 @@ class MemoryStore final : public Store {
     return ok();
   }
 
+  Result<void> forget_replaced() override { return writable(); }
+
   Result<void> back_up(const std::string& file) override {
     CLV_TRY_VOID(readable());
     const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);

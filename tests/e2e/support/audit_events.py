@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The lines of an audit log, held to docs/formats/audit_events.schema.json."""
 
+import functools
 import json
 
 import jsonschema
@@ -24,6 +25,7 @@ def why(error):
     return found or [f"{error.json_path}: {error.message}"]
 
 
+@functools.lru_cache(maxsize=10000)
 def checked(line):
     event = json.loads(line, object_pairs_hook=no_member_twice)
     wrong = [said for error in VALIDATOR.iter_errors(event) for said in why(error)]

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 from pathlib import Path
 
+from support import audit_events
 from support import resources as yaml
 from support import wire
 from support.gateway import BINARY, Gateway, merged, run
@@ -145,7 +146,7 @@ class ManagedGateway(Gateway):
     def events(self, last=1000):
         answer = self.api("GET", f"/api/v1/audit/events?last={last}")
         assert answer.status == 200, answer
-        return [json.loads(line) for line in answer.text.splitlines()]
+        return [dict(audit_events.checked(line.encode())) for line in answer.text.splitlines()]
 
     def serve_simple(self, name, url, secret, principal="caller", **more):
         """An upstream with its secret set, and a key of a caller who may use it."""

@@ -10,11 +10,11 @@ from support.recorder import Recorder
 class Stand:
     """The upstream is "raw"; its credential is `secret`. The caller may use `paths` of it, or all."""
 
-    def __init__(self, directory, secret, paths=None, **limits):
+    def __init__(self, directory, secret, paths=None, answers=None, **limits):
         self.secret = secret
         self.upstream = Recorder()
         self.key = make_api_key()
-        resources = yaml.simple("raw", self.upstream.url(), self.key)
+        resources = yaml.simple("raw", self.upstream.url(), self.key, answers=answers)
         if paths:
             resources[-1] = yaml.grant("caller", "raw", paths=paths)
         self.gateway = Gateway(directory, resources, env={"E2E_SECRET": secret},

@@ -52,7 +52,7 @@ class World:
         nginx, raw = self.nginx.tls_url(), self.raw.url()
         made = [yaml.upstream(kind, nginx, auth, tls=tls) for kind, auth in KINDS.items()]
         made += [
-            yaml.upstream("plain", self.nginx.plain_url),
+            yaml.upstream("plain", self.nginx.plain_url, answers={"mask": False}),
             yaml.upstream("prefix", nginx + "/echo/v1", tls=tls),
             yaml.upstream("raw", raw),
             yaml.upstream("impatient", raw, timeouts={"first_byte": "500ms", "idle": "500ms", "connect": "500ms"}),

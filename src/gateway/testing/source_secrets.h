@@ -4,10 +4,9 @@
 #include "gateway/world.h"
 #include "vault/source.h"
 
-namespace claviger::gateway {
+namespace claviger::gateway::testing {
 
-// Secrets by their `from:` (side-car mode): read anew each time, bound to nothing beyond what the files' owner says.
-// Threads: the control thread's.
+// Secrets by their `from:`, read anew each time.
 class SourceSecrets final : public SecretProvider {
  public:
   // Requires: `sources` outlives it.
@@ -21,4 +20,4 @@ class SourceSecrets final : public SecretProvider {
   vault::SecretSources& sources_;
 };
 
-}  // namespace claviger::gateway
+}  // namespace claviger::gateway::testing
