@@ -91,7 +91,7 @@ gateway::ExternalSecrets::Shown ExternalSources::shown(std::string_view from) co
 void ExternalSources::show() {
   std::map<std::string, Shown, std::less<>> now;
   for (const sources::ValueState& state : desk_->states())
-    now.emplace(state.from, Shown{state.version, state.changed, fault_of(state)});
+    now.emplace(state.from, Shown{state.has_value ? state.version : 0, state.changed, fault_of(state)});
   const std::lock_guard lock(mutex_);
   shown_ = std::move(now);
 }

@@ -200,7 +200,9 @@ Result<base::SecretBytes> SourceDesk::read(std::string_view from) const {
 
 std::uint32_t SourceDesk::version(std::string_view from) const noexcept {
   const Value* const value = find(from);
-  return value == nullptr ? 0 : value->version + (value->is_tried ? 1 : 0);
+  if (value == nullptr) return 0;
+  if (value->is_tried) return value->version + 1;
+  return value->good ? value->version : 0;
 }
 
 WallTime SourceDesk::changed(std::string_view from) const noexcept {

@@ -89,7 +89,7 @@ class SourceDesk {
 
   // The value. kNoCredential, with the reason, where there is none that may be used; kInvalid where a file or variable has none.
   Result<base::SecretBytes> read(std::string_view from) const;
-  // Of what read() gives, and when it came.
+  // Of what read() gives, and when it came. No version: 0, also of one that is kept no longer.
   std::uint32_t version(std::string_view from) const noexcept;
   WallTime changed(std::string_view from) const noexcept;
   // Whether there is something to try on still, or no value any more.

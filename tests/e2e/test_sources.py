@@ -351,6 +351,20 @@ def test_with_a_store_a_credential_says_from_where_it_is_allowed(vault, make_man
     until(lambda: gateway.get("/raw/any", caller).status == 200, "the value after a restart")
 
 
+def test_with_a_store_a_value_that_was_kept_for_too_long_is_missing(vault, make_managed, upstream):
+    config = vault_config(vault, keep="2s", allow=[{"name": "secret/team/*", "to": [upstream.url()]}])
+    gateway = make_managed(config=config, env=ENV, tls=False)
+    gateway.apply(managed_resources(upstream.url(), "vault:secret/team/openai#key"))
+    state = lambda: gateway.managed("GET", "/credentials/raw-main")["status"]["state"]
+    usable = lambda: gateway.metric("claviger_credential_usable", credential="raw-main")
+    until(lambda: state() == "active" and usable() == 1, "the value")
+    vault.mode = "sealed"
+    until(lambda: state() == "missing", "it to be gone", patience=20)
+    until(lambda: usable() == 0, "the metric to say so")
+    vault.mode = None
+    until(lambda: state() == "active" and usable() == 1, "it to be back", patience=20)
+
+
 @pytest.mark.parametrize("source", ["vault:secret/team/openai#key", "vault:secret/yours/x#key", "env:FAKE_VAULT_TOKEN", "file:MASTER",
                                     "file:/etc/passwd", "aws-sm:any"])
 def test_with_a_store_nothing_is_read_that_the_configuration_does_not_allow(vault, make_managed, upstream, source):
