@@ -21,6 +21,7 @@ from support.clock import WallClock  # noqa: E402
 from support.gateway import IS_SANITIZED, Gateway  # noqa: E402
 from support.keys import make_api_key  # noqa: E402
 from support.moto import Moto  # noqa: E402
+from support.pypi import packages, run_with  # noqa: E402
 
 REGION = "eu-central-1"
 BIG = 5 * 1024 * 1024 + 4321
@@ -118,6 +119,28 @@ def test_a_digest_that_the_sdk_gives_is_the_one_that_is_signed(stand):
     client = stand.client("s3", s3={"payload_signing_enabled": True})
     client.put_object(Bucket="bucket", Key="digest", Body=b"fake body")
     assert stand.last("s3").get("x-amz-content-sha256") == hashlib.sha256(b"fake body").hexdigest()
+
+
+NEWEST_SDK = """
+import boto3, os, sys
+from botocore.config import Config
+url, ca, key = sys.argv[1:]
+s3 = boto3.client("s3", endpoint_url=url, verify=ca, region_name="eu-central-1", aws_access_key_id=key, aws_secret_access_key="fake-and-of-no-use",
+                  config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}))
+body = os.urandom(300_000)
+s3.put_object(Bucket="bucket", Key="newest", Body=body)
+assert s3.get_object(Bucket="bucket", Key="newest")["Body"].read() == body
+s3.put_object(Bucket="bucket", Key="newest", Body=b"")
+s3.delete_object(Bucket="bucket", Key="newest")
+"""
+
+
+def test_the_newest_sdk_is_served_as_it_comes(stand):
+    """It codes bodies in chunks with a checksum behind them, where an older one sends them plain."""
+    run_with(packages("boto3==1.43.11"), NEWEST_SDK, stand.gateway.url("/s3"), str(stand.gateway.ca), stand.key.text)
+    assert all(seen.error == "" for seen in stand.upstreams["s3"].seen)
+    said = {seen.get("x-amz-content-sha256") for seen in stand.upstreams["s3"].seen}
+    assert "STREAMING-UNSIGNED-PAYLOAD-TRAILER" in said
 
 
 @pytest.mark.parametrize("name", ["s3", "s3-plain"])
