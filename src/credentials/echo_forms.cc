@@ -16,7 +16,9 @@ constexpr bool is_alphanumeric(unsigned char c) noexcept {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
-bool is_one_of(char c, std::string_view list) noexcept { return list.find(c) != std::string_view::npos; }
+constexpr bool is_one_of(char c, std::string_view list) noexcept {
+  return list.find(c) != std::string_view::npos;
+}
 
 // --- Byte by byte --------------------------------------------------------------------------------
 
@@ -270,7 +272,14 @@ std::size_t size_of(EchoForm form, std::string_view secret) noexcept {
 }
 
 bool is_of_tokens(char c) noexcept {
-  return is_alphanumeric(static_cast<unsigned char>(c)) || is_one_of(c, "-._~+/=:%\\@");
+  static constexpr auto kTable = [] {
+    std::array<bool, 256> table{};
+    for (unsigned each = 0; each < table.size(); ++each)
+      table[each] = is_alphanumeric(static_cast<unsigned char>(each)) ||
+                    is_one_of(static_cast<char>(each), "-._~+/=:%\\@");
+    return table;
+  }();
+  return kTable[static_cast<unsigned char>(c)];
 }
 
 bool looks_different(EchoForm form, std::string_view secret) noexcept {

@@ -180,12 +180,6 @@ bool EchoMarks::may_begin_with(const char* gram) const noexcept {
   return table_->filter[hash(gram, key_in(*table_->key)) >> table_->shift] != 0;
 }
 
-bool EchoMarks::may_begin(const char* text) const noexcept {
-  for (std::size_t at = 0; at < table_->stride; ++at)
-    if (!may_begin_with(text + at)) return false;
-  return true;
-}
-
 Error unmarkable(std::string_view credential, const Error& why) {
   std::string text("credential '");
   text.append(credential).append("': ").append(why.what());

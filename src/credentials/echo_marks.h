@@ -61,9 +61,8 @@ class EchoMarks {
   std::size_t window() const noexcept { return table_->stride + kGram - 1; }
   // Where in text[from, size) a form may begin, at the earliest; kNone: nowhere, but perhaps in the last window() - 1 bytes.
   std::size_t next_start(const char* text, std::size_t from, std::size_t size) const noexcept;
-  // Whether a form may begin with these four bytes; and with these window() bytes.
+  // Whether a form may begin with these four bytes.
   bool may_begin_with(const char* gram) const noexcept;
-  bool may_begin(const char* text) const noexcept;
 
   // How long an echo is at most, and whether a byte may stand in one. Of the secrets both say their sizes, and whether they have anything in
   // them but what tokens have, no more.

@@ -149,21 +149,6 @@ std::size_t EchoMasker::longest_window() const noexcept {
   return longest;
 }
 
-// The same of one place, of text in two pieces.
-bool EchoMasker::may_begin(const TwoPieces& text, std::size_t start) const noexcept {
-  constexpr std::size_t kGram = EchoMarks::kGram;
-  std::array<char, EchoMarks::kMostWindow> copy;
-  const std::size_t size = std::min(text.size() - start, copy.size());
-  if (size < kGram) return false;
-  for (std::size_t i = 0; i < kGram; ++i) copy[i] = text[start + i];
-  for (std::size_t i = 0; i < count_; ++i) {
-    if (size < marks_[i]->window() || !marks_[i]->may_begin_with(copy.data())) continue;
-    for (std::size_t at = kGram; at < size; ++at) copy[at] = text[start + at];
-    if (marks_[i]->may_begin(copy.data())) return true;
-  }
-  return false;
-}
-
 // An echo that is not whole yet can only begin behind the last byte that stands in none, and has less than its length.
 std::size_t EchoMasker::keep_from(const TwoPieces& text) const noexcept {
   std::size_t from = text.size();
@@ -176,17 +161,26 @@ std::size_t EchoMasker::keep_from(const TwoPieces& text) const noexcept {
   return from;
 }
 
+// The kept bytes and behind them, in a row, as much of the piece as it takes to tell what begins in the last of them.
+std::string_view EchoMasker::with_beginning_of(std::span<const char> piece) {
+  const std::size_t borrowed = std::min(piece.size(), longest_window() - 1);
+  CLV_CHECK(borrowed == 0 || kept_.append({piece.data(), borrowed}));
+  const std::string_view row = kept_.filled();
+  kept_.take_off(borrowed);
+  return row;
+}
+
 // What begins in the bytes that were kept, and may go on in the piece. Gives how much of the piece is done with: all of it where it
 // has to be kept, too.
 Result<std::size_t> EchoMasker::mask_kept(std::span<char> kept, std::span<char> piece, bool is_last,
                                           Open& open) {
   const TwoPieces text{{kept.data(), kept.size()}, {piece.data(), piece.size()}};
+  const std::string_view row = with_beginning_of(piece);
   std::size_t at = ruled_out_;
   while (at < kept.size()) {
-    if (!may_begin(text, at)) {
-      ++at;
-      continue;
-    }
+    const std::size_t start = next_start(row, at);
+    if (start >= kept.size()) return 0;
+    at = start;
     const Compared compared = CLV_TRY(open.compare(text, at, is_last));
     if (compared.kind == Compared::Kind::kBegins) {
       waits_ = at;

@@ -78,7 +78,7 @@ class EchoMasker {
   Result<std::size_t> first_beginning(std::string_view text, const Opening& with);
   std::size_t next_start(std::string_view text, std::size_t from) const noexcept;
   std::size_t longest_window() const noexcept;
-  bool may_begin(const TwoPieces& text, std::size_t start) const noexcept;
+  std::string_view with_beginning_of(std::span<const char> piece);
   std::size_t keep_from(const TwoPieces& text) const noexcept;
   Result<std::size_t> mask_kept(std::span<char> kept, std::span<char> piece, bool is_last, Open& open);
   Result<void> mask_piece(std::span<char> piece, std::size_t from, bool is_last, Open& open);

@@ -107,6 +107,8 @@ class Buffer {
     if (end_ > touched_) touched_ = end_;
   }
   void consume(std::size_t size) noexcept { begin_ += size; }
+  // Makes room again of the last `size` bytes of what is filled, which stay there until they are written over or wiped.
+  void take_off(std::size_t size) noexcept { end_ -= size; }
   // Moves what is filled to the front, or starts over when there is nothing.
   void compact() noexcept;
   // Leaves room in front of what will be filled, for whoever has to put something there. Borrows memory. Requires: is_empty().
