@@ -26,6 +26,21 @@ std::uint64_t hash(const char* gram, std::uint64_t key) noexcept {
   return value * key;
 }
 
+// Of `size` bytes, 8 at least.
+std::uint64_t hash_beginning(const char* text, std::size_t size, std::uint64_t key) noexcept {
+  constexpr std::size_t kWord = sizeof(std::uint64_t);
+  std::uint64_t hash = key;
+  const auto add = [&](const char* at) {
+    std::uint64_t word;
+    std::memcpy(&word, at, kWord);
+    hash = (hash ^ word) * key;
+    hash ^= hash >> 32;
+  };
+  for (std::size_t at = 0; at + kWord <= size; at += kWord) add(text + at);
+  add(text + size - kWord);
+  return hash;
+}
+
 // "-----BEGIN PRIVATE KEY-----" is no secret.
 constexpr std::string_view kPemFrame = "-----";
 
@@ -105,11 +120,14 @@ void TableBuilder::fill(std::string_view all) {
     for (std::size_t form = 0; form < static_cast<std::size_t>(EchoForm::kCount); ++form)
       if ((part.forms >> form & 1) != 0)
         fill_with(static_cast<EchoForm>(form), all.substr(part.offset, part.size), key);
+  std::ranges::sort(table_->beginnings);
 }
 
 void TableBuilder::fill_with(EchoForm form, std::string_view secret, std::uint64_t key) {
   std::array<char, EchoMarks::kMostWindow> text;
-  write_beginning(form, secret, text.data(), table_->stride + EchoMarks::kGram - 1);
+  const std::size_t window = table_->stride + EchoMarks::kGram - 1;
+  write_beginning(form, secret, text.data(), window);
+  table_->beginnings.push_back(hash_beginning(text.data(), window, key));
   for (std::size_t i = 0; i < table_->stride; ++i)
     table_->filter[hash(text.data() + i, key) >> table_->shift] = 1;
   base::wipe(text.data(), text.size());
@@ -151,7 +169,8 @@ Result<void> EchoMarks::open(vault::Opener& opener, std::span<char> out) const n
   return opener.open(table_->sealed, std::as_writable_bytes(out.first(opened_size())));
 }
 
-// Every form has stride grams in a row in the filter, and so one at a place that is looked at. A run of so many by chance is rare.
+// Every form has stride grams in a row in the filter, and so one at a place that is looked at. A run of so many by chance is rare, but for
+// text that repeats one gram, which may be there by chance.
 std::size_t EchoMarks::next_start(const char* text, std::size_t from, std::size_t size) const noexcept {
   const std::size_t stride = table_->stride;
   if (size < from + window()) return kNone;
@@ -160,20 +179,33 @@ std::size_t EchoMarks::next_start(const char* text, std::size_t from, std::size_
   const unsigned shift = table_->shift;
   const auto is_there = [=](std::size_t at) { return filter[hash(text + at, key) >> shift]; };
   const std::size_t last = size - kGram;
-  for (std::size_t at = from + stride - 1; at <= last; at += stride) {
+  std::size_t at = from + stride - 1;
+  while (true) {
     // Most of them are nothing: four at a time, with one question.
     while (at + 3 * stride <= last && (is_there(at) | is_there(at + stride) | is_there(at + 2 * stride) |
                                        is_there(at + 3 * stride)) == 0)
       at += 4 * stride;
-    if (at > last) break;
-    if (is_there(at) == 0) continue;
+    if (at > last) return kNone;
+    if (is_there(at) == 0) {
+      at += stride;
+      continue;
+    }
     std::size_t begin = at;
     while (begin > from && at - begin < stride - 1 && is_there(begin - 1) != 0) --begin;
     std::size_t end = at;
     while (end - begin < stride - 1 && end < last && is_there(end + 1) != 0) ++end;
-    if (end - begin == stride - 1) return begin;
+    if (end - begin < stride - 1) {
+      at += stride;
+      continue;
+    }
+    if (is_beginning(text + begin, key)) return begin;
+    from = begin + 1;
+    at = begin + stride;
   }
-  return kNone;
+}
+
+bool EchoMarks::is_beginning(const char* text, std::uint64_t key) const noexcept {
+  return std::ranges::binary_search(table_->beginnings, hash_beginning(text, window(), key));
 }
 
 bool EchoMarks::may_begin_with(const char* gram) const noexcept {

@@ -76,6 +76,7 @@ class EchoMarks {
     // By the hash: 1 where there is a gram. Bytes, not bits, since it is by what it takes to look at one that masking costs.
     std::vector<std::uint8_t> filter;
     unsigned shift = 0;  // from a hash to a place
+    std::vector<std::uint64_t> beginnings;  // of all forms, by their hashes under the key; sorted
     std::size_t stride = 0;
     std::size_t longest = 0;
     bool is_of_tokens = true;
@@ -84,6 +85,7 @@ class EchoMarks {
     std::shared_ptr<const base::SecretBytes> key;
   };
   friend class TableBuilder;
+  bool is_beginning(const char* text, std::uint64_t key) const noexcept;
   explicit EchoMarks(std::shared_ptr<const Table> table) noexcept : table_(std::move(table)) {}
 
   std::shared_ptr<const Table> table_;
