@@ -28,7 +28,7 @@ class Opening:
         for line in done.stdout.splitlines():
             size, nanoseconds = line.split()
             samples.setdefault(size, []).append(float(nanoseconds) / 1e3)
-        return {"us": samples}
+        return {"rounds": bench.rounds, "us": samples}
 
     def text(self, data: dict[str, Any], subject: str) -> str:
         rows = [["bytes", "CPU us", "least", "most"]]
