@@ -44,10 +44,12 @@ std::size_t most_values(std::string_view text) noexcept {
 // Puts values and the text of strings one behind the other, as they come.
 class Gatherer {
  public:
+  // NOLINTBEGIN(readability-identifier-naming): names that the parser asks for
   static constexpr std::size_t max_array_size = kMostText;
   static constexpr std::size_t max_object_size = kMostText;
   static constexpr std::size_t max_string_size = kMostText;
   static constexpr std::size_t max_key_size = kMostText;
+  // NOLINTEND(readability-identifier-naming)
 
   Gatherer(std::span<Value> values, std::span<char> text) noexcept : values_(values), text_(text) {}
 
