@@ -51,6 +51,7 @@ telemetry::AccessRecord full_call() {
           .auth = "api_key",
           .key_id = "7f3k9x2m",
           .certificate = "dns:billing.example.com",
+          .door = "dns",
           .address = "192.0.2.7",
           .upstream = "openai",
           .method = "POST",
@@ -79,7 +80,7 @@ std::string written(const telemetry::AccessRecord& call, Write& write = write_ca
 constexpr std::string_view kCall =
     R"("request_id":"0190b5f0c0de",)"
     R"("principal":"billing-service","auth":"api_key","key_id":"7f3k9x2m",)"
-    R"("certificate":"dns:billing.example.com","address":"192.0.2.7","upstream":"openai","method":"POST",)"
+    R"("certificate":"dns:billing.example.com","door":"dns","address":"192.0.2.7","upstream":"openai","method":"POST",)"
     R"("path":"/v1/chat/completions","decision":"allowed","grant":"billing-openai","credential":"openai-main",)"
     R"("credential_version":3)";
 
@@ -100,7 +101,7 @@ TEST(CallEvent, IsALineHoweverLongAndWildItsTextsAre) {
     const std::string wild(100'000, c);
     telemetry::AccessRecord call = full_call();
     call.request_id = call.trace_id = call.span_id = call.principal = call.auth = call.key_id =
-        call.certificate = call.address = call.upstream = call.method = call.path = call.query =
+        call.certificate = call.door = call.address = call.upstream = call.method = call.path = call.query =
             call.decision = call.rule = call.code = call.grant = call.credential = wild;
     EXPECT_TRUE(is_line(written(call)));
     EXPECT_TRUE(is_line(written(call, write_call_started)));

@@ -24,11 +24,16 @@ constexpr int kJudgedAtOnce = 16;
 
 struct Who {
   policy::PrincipalIndex principal;
-  const policy::ApiKey* key;  // null: by certificate alone
+  const policy::ApiKey* key;  // null: by certificate alone, or a door
 };
 
 // Who the caller is by `policy`, by the same proof; none when that proves nothing any more.
 std::optional<Who> still_known(const Call& call, const policy::Snapshot& policy, WallTime now) noexcept {
+  if (call.door != nullptr) {
+    const auto principal = policy.find_principal(call.door->principal);
+    if (!principal || policy.principal(*principal).disabled) return std::nullopt;
+    return Who{*principal, nullptr};
+  }
   const CertificateOwner owner = owner_of(call.certificate, call.needs_certificate, policy, now);
   if (call.key == nullptr) {
     if (owner.kind != CertificateOwner::Kind::kOne || policy.principal(owner.principal).disabled)
@@ -177,7 +182,7 @@ bool ActiveCalls::judge_some(const net::ServerTls& tls, const World& world, Wall
   for (int i = 0; i < kJudgedAtOnce && has_more(); ++i) {
     ActiveCall& call = *anchor_.next_;
     call.judged_ = round_;
-    look_at_certificate(*call.call_, *call.caller_, &tls);
+    if (call.call_->door == nullptr) look_at_certificate(*call.call_, *call.caller_, &tls);
     const auto until = allowed_until(*call.call_, world, now);
     call.unlink();
     call.link_before(until ? anchor_ : ending);

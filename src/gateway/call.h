@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "base/clock.h"
@@ -45,6 +46,13 @@ struct EchoesMasked {
   std::uint64_t in_body = 0;
 };
 
+// A door of the gateway's own, on a connection that it made itself: who it stands for was settled when the connection was made.
+// Nobody outside can be one.
+struct DoorCaller {
+  std::string door;  // its name, for the records
+  std::string principal;  // by name: looked up anew for each call
+};
+
 struct Call;
 // For the record: what refuses the call, in one word of the schema's (docs/formats/audit_events.md), a literal.
 Error refused_by(std::string_view rule, Call& call, Error error) noexcept;
@@ -62,6 +70,7 @@ struct Call {
   const World* world = nullptr;
   base::IpAddress address;  // the caller's
   std::string_view address_text;  // as it is recorded: as it is, a pseudonym, or empty
+  const DoorCaller* door = nullptr;  // null: somebody outside, who has to prove who it is
   const net::PeerCertificate* certificate =
       nullptr;  // that the connection has shown; null: none that is trusted
   bool needs_certificate = false;  // whatever else is shown
@@ -77,7 +86,7 @@ struct Call {
   bool path_is_canonical = false;
   // authenticate
   policy::KeyId presented_id;  // of the key that was presented, known or not; zeros for none
-  const policy::ApiKey* key = nullptr;  // null: it was the certificate alone
+  const policy::ApiKey* key = nullptr;  // null: it was the certificate alone, or a door
   std::string_view certificate_name;  // by which the principal is known, of that certificate; empty: by none
   policy::PrincipalIndex principal_index = 0;
   const policy::Principal* principal = nullptr;

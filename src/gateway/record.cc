@@ -21,6 +21,12 @@ std::size_t most_shown(const Call& call) noexcept {
   return call.decision == Decision::kAllowed ? std::string_view::npos : kMostOfRefused;
 }
 
+// How the principal proved who it is.
+std::string_view auth_of(const Call& call) noexcept {
+  if (call.door != nullptr) return "door";
+  return call.key != nullptr ? "api_key" : "certificate";
+}
+
 // How the call stands. The texts are good until the worker describes another.
 telemetry::AccessRecord describe(Worker& worker, const Call& call) noexcept {
   telemetry::AccessRecord record;
@@ -30,9 +36,10 @@ telemetry::AccessRecord describe(Worker& worker, const Call& call) noexcept {
   if (call.trace.is_there()) record.span_id = call.span_id();
   record.address = call.address_text;
   if (call.principal != nullptr) record.principal = call.principal->name;
-  if (call.principal != nullptr) record.auth = call.key != nullptr ? "api_key" : "certificate";
+  if (call.principal != nullptr) record.auth = auth_of(call);
   if (call.presented_id.chars[0] != 0) record.key_id = call.presented_id;
   record.certificate = call.certificate_name;
+  if (call.door != nullptr) record.door = call.door->door;
   if (call.upstream != nullptr) record.upstream = call.upstream->resource->name;
   if (call.head != nullptr) record.method = call.head->method_text.substr(0, kMostOfMethod);
   const ShownTarget::Views shown = worker.shown.of(call);

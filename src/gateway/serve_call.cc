@@ -24,11 +24,17 @@ Counter answers_of(unsigned status) noexcept {
   return status < 500 ? Counter::kAnswers4xx : Counter::kAnswers5xx;
 }
 
-Call begin(Worker& worker, http::ServerConnection& caller) noexcept {
+// Of a door nothing is asked: what it stands for is known.
+void look_at_caller(const Worker& worker, http::ServerConnection& caller, Call& call) noexcept {
+  if (call.door == nullptr) look_at_certificate(call, caller, worker.settings.tls.get());
+}
+
+Call begin(Worker& worker, http::ServerConnection& caller, const DoorCaller* door) noexcept {
   Call call;
+  call.door = door;
   call.address = caller.peer().address;
   call.address_text = caller.peer_text();
-  look_at_certificate(call, caller, worker.settings.tls.get());
+  look_at_caller(worker, caller, call);
   call.request_id = worker.request_ids.next();
   call.wall = worker.loop.wall_now();
   call.began = worker.loop.now();
@@ -43,7 +49,7 @@ void note_wait(const Worker& worker, Call& call) noexcept {
 // After a wait, in which everything may have changed.
 void look_again(const Worker& worker, http::ServerConnection& caller, Call& call) noexcept {
   call.wall = worker.loop.wall_now();
-  look_at_certificate(call, caller, worker.settings.tls.get());
+  look_at_caller(worker, caller, call);
 }
 
 // Of who has to show a certificate, or has shown one that is good no more: only another handshake helps. Of a resumed session
@@ -125,8 +131,8 @@ std::string_view rule_of_need(const Call& call) noexcept {
 
 }  // namespace
 
-net::Task<void> serve_call(Worker& worker, http::ServerConnection& caller) {
-  Call call = begin(worker, caller);
+net::Task<void> serve_call(Worker& worker, http::ServerConnection& caller, const DoorCaller* door) {
+  Call call = begin(worker, caller, door);
   call.head = &caller.head();
   const ActiveCount count(worker.metrics);
   if (is_overloaded(worker)) co_return co_await shed(worker, caller, call);
@@ -169,8 +175,9 @@ net::Task<void> serve_call(Worker& worker, http::ServerConnection& caller) {
   record_call(worker, call);
 }
 
-net::Task<void> refuse_call(Worker& worker, http::ServerConnection& caller, Error error) {
-  Call call = begin(worker, caller);
+net::Task<void> refuse_call(Worker& worker, http::ServerConnection& caller, Error error,
+                            const DoorCaller* door) {
+  Call call = begin(worker, caller, door);
   if (error.code() == Code::kTooLarge)
     call.head = &caller.head();  // it was read; its body is what is refused
   note_refusal(call, Decision::kRefused, call.head != nullptr ? "body" : "head");

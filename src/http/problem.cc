@@ -62,14 +62,14 @@ std::string_view detail_of(const Error& error, const ProblemKind& kind, bool for
   return text.empty() ? kind.title : text;
 }
 
-void write_body(HeadWriter& out, const ProblemKind& kind, std::string_view detail,
+void write_body(HeadWriter& out, const ProblemKind& kind, unsigned status, std::string_view detail,
                 std::string_view request_id) noexcept {
   out.append("{\"type\":\"urn:claviger:error:");
   out.append(kind.code);
   out.append('"');
   append_member(out, "title", kind.title);
   out.append(",\"status\":");
-  out.append_number(kind.status);
+  out.append_number(status);
   append_member(out, "detail", detail);
   append_member(out, "code", kind.code);
   append_member(out, "request_id", request_id);
@@ -133,11 +133,12 @@ ProblemKind problem_kind(Code code) noexcept {
 void write_problem(HeadWriter& out, const Error& error, std::string_view request_id, std::string_view date,
                    const ProblemExtras& extras) noexcept {
   const ProblemKind kind = problem_kind(error.code());
+  const unsigned status = extras.status != 0 ? extras.status : kind.status;
   std::array<char, kMaxBody> buffer;
   HeadWriter body(buffer);
-  write_body(body, kind, detail_of(error, kind, extras.for_operator), request_id);
+  write_body(body, kind, status, detail_of(error, kind, extras.for_operator), request_id);
 
-  out.status_line(kind.status, {});
+  out.status_line(status, {});
   out.field("Date", date);
   out.field("Content-Type", "application/problem+json");
   out.field("Content-Length", body.size());
@@ -149,7 +150,7 @@ void write_problem(HeadWriter& out, const Error& error, std::string_view request
   if (!extras.rate_limit_policy.empty()) out.field("RateLimit-Policy", extras.rate_limit_policy);
   if (!extras.allow.empty()) out.field("Allow", extras.allow);
   // A 401 needs a challenge whatever the listener takes (RFC 9110 section 11.6.1).
-  if (extras.challenge || kind.status == 401) write_challenge(out, extras.challenge);
+  if (extras.challenge || status == 401) write_challenge(out, extras.challenge);
   if (extras.close) out.field("Connection", "close");
   out.end();
   if (!extras.head_only) out.append(body.text());

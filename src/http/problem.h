@@ -20,6 +20,7 @@ ProblemKind problem_kind(Code code) noexcept;
 
 // What else an answer of the gateway's own may need.
 struct ProblemExtras {
+  unsigned status = 0;                    // of a listener whose protocol has its own; 0: the kind's
   std::uint32_t retry_after_seconds = 0;  // 0: no Retry-After
   std::string_view rate_limit;            // value of RateLimit, empty for none
   std::string_view rate_limit_policy;     // value of RateLimit-Policy
@@ -32,7 +33,7 @@ struct ProblemExtras {
 };
 
 // Writes a whole answer: status line, X-Claviger-Error, X-Request-Id, security headers, Date, problem+json
-// (RFC 9457: type, title, status, detail, code, request_id). Text is JSON-escaped; the
+// (RFC 9457: type, title, status, detail, code, request_id). Text is JSON-escaped, and cut after 400 bytes; the
 // gateway's inner details never appear: only Error::what() of blame caller and upstream is shown, others get
 // the title, unless the answer is for an operator.
 void write_problem(HeadWriter& out, const Error& error, std::string_view request_id, std::string_view date,

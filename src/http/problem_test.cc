@@ -14,6 +14,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 constexpr std::string_view kDate = "Sun, 06 Nov 1994 08:49:37 GMT";
 
@@ -115,6 +116,17 @@ TEST(Problem, ShowsOfAnUpstreamNothingThatWasFoundAtRunTime) {
 TEST(Problem, ShowsAnOperatorEveryDetail) {
   EXPECT_THAT(write(Error(Code::kIo, Blame::kGateway, "the disk is full"), {.for_operator = true}),
               HasSubstr("\"detail\":\"the disk is full\",\"code\":\"unavailable\""));
+}
+
+TEST(Problem, IsTheSameOnAListenerWhoseProtocolHasAStatusOfItsOwn) {
+  const std::string answer =
+      write(Error(Code::kUnauthenticated, Blame::kCaller, "no such principal"), {.status = 503});
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 503 Service Unavailable\r\n"));
+  EXPECT_THAT(answer, HasSubstr("\r\nX-Claviger-Error: unauthenticated\r\n"));
+  EXPECT_THAT(answer,
+              HasSubstr("{\"type\":\"urn:claviger:error:unauthenticated\",\"title\":\"The caller is not "
+                        "authenticated\",\"status\":503,"));
+  EXPECT_THAT(answer, Not(HasSubstr("WWW-Authenticate"))) << "whoever gets no 401 is asked for no key";
 }
 
 TEST(Problem, NamesTheMethodsThatAPathTakes) {

@@ -9,7 +9,7 @@ namespace {
 // Of ids and of words that the gateway chose.
 constexpr std::size_t kWordMax = 64;
 constexpr std::size_t kWords = 9;
-constexpr std::size_t kTexts = 6;
+constexpr std::size_t kTexts = 7;
 constexpr std::size_t kQueryMax = 1024;
 // What else a line can hold: what came before, literals and numbers.
 constexpr std::size_t kBefore = 128;
@@ -54,6 +54,7 @@ void write_call_members(JsonLine& line, const AccessRecord& record) noexcept {
   else line.text(R"(,"auth":")", record.auth, kWordMax);
   line.text(R"(,"key_id":")", record.key_id, kWordMax);
   line.text(R"(,"certificate":")", record.certificate);
+  line.text(R"(,"door":")", record.door);
   line.text(R"(,"address":")", record.address, kWordMax);
   line.text(R"(,"upstream":")", record.upstream);
   line.text(R"(,"method":")", record.method);

@@ -19,6 +19,7 @@ AccessRecord full_record() {
           .auth = "api_key",
           .key_id = "7f3k9x2m",
           .certificate = "dns:billing.example.com",
+          .door = "dns",
           .address = "192.0.2.7",
           .upstream = "openai",
           .method = "POST",
@@ -53,7 +54,7 @@ TEST(AccessLine, HasEveryMemberInFixedOrder) {
       line_of(full_record()),
       R"({"time":"2026-01-01T00:00:01.234Z","request_id":"0190b5f0c0de",)"
       R"("trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","span_id":"00f067aa0ba902b7","principal":"billing-service",)"
-      R"("auth":"api_key","key_id":"7f3k9x2m","certificate":"dns:billing.example.com","address":"192.0.2.7",)"
+      R"("auth":"api_key","key_id":"7f3k9x2m","certificate":"dns:billing.example.com","door":"dns","address":"192.0.2.7",)"
       R"("upstream":"openai","method":"POST",)"
       R"("path":"/v1/chat/completions","query":"page=2&q=*","decision":"allowed","grant":"billing-openai",)"
       R"("credential":"openai-main","credential_version":3,"credential_opened":1,"status":200,"code":"ok",)"
@@ -146,6 +147,7 @@ TEST(AccessLine, IsBoundedWhateverTheRecordSays) {
                       .auth = v,
                       .key_id = v,
                       .certificate = v,
+                      .door = v,
                       .address = v,
                       .upstream = v,
                       .method = v,

@@ -24,10 +24,11 @@ struct AccessRecord {
   std::string_view trace_id;  // of the trace that the call is part of, 32 hex digits; empty for none
   std::string_view span_id;  // the call's own in it, 16 hex digits
   std::string_view principal;  // empty when unauthenticated
-  std::string_view auth;  // "api_key" or "certificate": how the principal proved who it is
+  std::string_view auth;  // "api_key", "certificate" or "door": how the principal proved who it is
   std::string_view key_id;  // that was presented, known or not
   std::string_view
       certificate;  // name in the client certificate by which the principal is known, empty for none
+  std::string_view door;  // of the gateway's own, that makes the call; empty: it comes from outside
   std::string_view address;  // the caller's, without port; or its pseudonym, or empty
   std::string_view upstream;  // empty when none was resolved
   std::string_view method;

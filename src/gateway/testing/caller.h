@@ -15,7 +15,8 @@ namespace claviger::gateway::testing {
 // A caller's connection to a stand, from both ends. Must be over before it goes.
 class Caller {
  public:
-  explicit Caller(Stand& stand) : stand_(stand), door_(stand) {
+  // `of`: it is a door's, within the gateway.
+  explicit Caller(Stand& stand, const DoorCaller* of = nullptr) : stand_(stand), door_(stand, of) {
     net::testing::StreamPair pair(stand.loop());
     far_ = std::move(pair.far);
     net::spawn(serve(std::move(pair.near)));
@@ -56,14 +57,15 @@ class Caller {
 
  private:
   struct Door final : http::Handler {
-    explicit Door(Stand& stand_in) : stand(stand_in) {}
+    Door(Stand& stand_in, const DoorCaller* of_in) : stand(stand_in), of(of_in) {}
     net::Task<void> handle(http::ServerConnection& caller) override {
-      return serve_call(stand.worker(), caller);
+      return serve_call(stand.worker(), caller, of);
     }
     net::Task<void> refuse(http::ServerConnection& caller, Error error) override {
-      return refuse_call(stand.worker(), caller, std::move(error));
+      return refuse_call(stand.worker(), caller, std::move(error), of);
     }
     Stand& stand;
+    const DoorCaller* of;
   };
 
   net::Task<void> serve(std::unique_ptr<net::Stream> near) {
