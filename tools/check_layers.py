@@ -27,6 +27,7 @@ OWNERS = [
     (r"spdlog/.*", {"telemetry"}),
     (r"sqlite3\.h", {"store"}),
     (r"argon2\.h", {"crypto"}),
+    (r"(idn2|re2/re2)\.h", {"doors"}),
     (r"boost/json(/.*|\.hpp)", {"base"}),
 ]
 EXTRA = {

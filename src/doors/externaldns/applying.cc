@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "doors/externaldns/applying.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "base/document.h"
+#include "doors/externaldns/in_parallel.h"
+#include "doors/externaldns/names.h"
+
+namespace claviger::doors::externaldns {
+namespace {
+
+// As many names are asked for one by one; beyond it, the zone as a whole is cheaper, and nothing of it is kept.
+constexpr std::size_t kFewNames = 8;
+// Whatever the share, so many records of a zone may go at once: of a small zone, any is a large share.
+constexpr std::size_t kAlwaysDeletable = 10;
+// After so many calls in vain, one after the other, a node is left alone until the next cycle.
+constexpr std::size_t kMostInVain = 4;
+constexpr std::size_t kMostReason = 1024;
+constexpr std::chrono::seconds kTimeToFinish{2};
+
+// What can stand in for another that goes: a name that changes its type keeps an answer.
+enum class Kind : std::uint8_t { kAddress, kRegistry, kOther };
+Kind kind_of(const SetChange& change) noexcept {
+  switch (change.record_type) {
+    case RecordType::kA:
+    case RecordType::kAaaa:
+    case RecordType::kCname:
+    case RecordType::kAname:
+      return Kind::kAddress;
+    default:
+      return change.is_registry ? Kind::kRegistry : Kind::kOther;
+  }
+}
+
+// Records that go and that none takes the place of, by zone.
+std::map<std::string_view, std::size_t> losses_of(const std::vector<SetChange>& changes,
+                                                  const std::vector<SetPlan>& plans) {
+  std::map<std::tuple<Kind, std::string_view, RecordType>, std::array<std::size_t, 2>> totals;
+  std::map<std::tuple<Kind, std::string_view, RecordType>, std::string_view> zones;
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    if (!plans[i].refusal.empty() || plans[i].adds + plans[i].deletes == 0) continue;
+    const Kind kind = kind_of(changes[i]);
+    const std::string_view name = kind == Kind::kRegistry ? changes[i].owned : changes[i].name;
+    const std::tuple key(kind, name, kind == Kind::kOther ? changes[i].record_type : RecordType::kA);
+    totals[key][0] += plans[i].deletes;
+    totals[key][1] += plans[i].adds;
+    zones[key] = changes[i].zone;
+  }
+  std::map<std::string_view, std::size_t> losses;
+  for (const auto& [key, total] : totals)
+    if (total[0] > total[1]) losses[zones[key]] += total[0] - total[1];
+  return losses;
+}
+
+std::chrono::milliseconds time_for_the_last(std::chrono::milliseconds deadline) {
+  return std::min<std::chrono::milliseconds>(deadline / 8, std::chrono::seconds(1));
+}
+
+}  // namespace
+
+Applying::Applying(const ProviderOptions& options, Technitium& server, ZoneMap& zones, net::Loop& loop,
+                   const NameFilter& filter, const ProviderHooks& hooks)
+    : options_(options),
+      server_(server),
+      map_(zones),
+      loop_(loop),
+      filter_(filter),
+      hooks_(hooks),
+      until_(loop.now() + options.deadline) {}
+
+// For one call: those that hang must not take the time of all.
+Monotonic Applying::patience() const noexcept {
+  return std::min(until_, loop_.now() + options_.deadline / 3);
+}
+
+bool Applying::has_time(const Node& node) const {
+  const auto in_vain = in_vain_.find(node_text(node));
+  return loop_.now() + time_for_the_last(options_.deadline) < until_ &&
+         (in_vain == in_vain_.end() || in_vain->second < kMostInVain);
+}
+
+net::Task<Applied> Applying::run(Changes changes) {
+  if (changes.is_empty()) co_return std::move(applied_);
+  const auto known = co_await map_.refresh_if_old(until_);
+  units_ = make_units(std::move(changes), map_.zones(), filter_);
+  if (!known.has_value()) {
+    leave_all(known.error().what());
+    co_return std::move(applied_);
+  }
+  co_await look();
+  plan();
+  guard();
+  co_await in_parallel(jobs_.size(), options_.parallel, [this](std::size_t job) { return work(jobs_[job]); });
+  co_return std::move(applied_);
+}
+
+// Nothing is known of zones, so nothing can be said of any change.
+void Applying::leave_all(std::string_view why) {
+  for (Unit& unit : units_) {
+    std::vector<Stop> stops;
+    for (const SetChange& change : unit.changes) {
+      tell(change, {}, Outcome::kLeft, {}, {}, why);
+      stops.push_back({.why = std::string(why), .is_for_good = !change.refusal.empty()});
+    }
+    note_orphans({.unit = &unit, .plans = {}}, stops);
+  }
+}
+
+net::Task<Applied> Applying::finish(std::vector<Endpoint> orphans) {
+  is_finishing_ = true;
+  until_ = std::min(until_, loop_.now() + kTimeToFinish);
+  Changes changes;
+  changes.remove = std::move(orphans);
+  co_return co_await run(std::move(changes));
+}
+
+// What the server has of the names, from the node that will be told.
+net::Task<void> Applying::look() {
+  std::map<std::string, std::set<std::string>, std::less<>> names;
+  std::map<std::string, std::size_t, std::less<>> losses;
+  for (const Unit& unit : units_) {
+    for (const SetChange& change : unit.changes) {
+      if (!change.refusal.empty()) continue;
+      names[change.zone].insert(change.name);
+      if (is_finishing_ && is_within(change.owned, change.zone)) names[change.zone].insert(change.owned);
+      losses[change.zone] += change.old.size() - std::min(change.old.size(), change.want.size());
+      if (!change.is_removal()) zones_[change.zone].is_wanted = true;
+    }
+  }
+  std::vector<std::string> zones;
+  for (auto& [zone, of_it] : names) {
+    zones.push_back(zone);
+    Zone& at = zones_[zone];
+    at.is_whole = of_it.size() > kFewNames || losses[zone] > kAlwaysDeletable;
+  }
+  co_await in_parallel(zones.size(), options_.parallel, [&](std::size_t i) {
+    const std::set<std::string>& of_it = names.find(zones[i])->second;
+    return look_at(zones[i], zones_.find(zones[i])->second, {of_it.begin(), of_it.end()});
+  });
+}
+
+net::Task<void> Applying::look_at(const std::string& zone, Zone& at, std::vector<std::string> names) {
+  co_await find_primary(zone, at);
+  if (!at.why_not.empty()) co_return;
+  if (at.is_whole) names = {std::string()};
+  // The other half is for the other zones, which wait for this one.
+  const Monotonic half_time = std::min(until_, loop_.now() + options_.deadline / 2);
+  for (const std::string& name : names) {
+    std::string warning;
+    const auto listed = co_await server_.list_records(at.primary, zone, name, half_time, at.live, warning);
+    if (!warning.empty() && hooks_.warned) hooks_.warned(warning);
+    if (listed.has_value()) continue;
+    at.why_not = listed.error().what();
+    map_.forget();
+    co_return;
+  }
+  at.live.sort();
+}
+
+net::Task<void> Applying::find_primary(const std::string& zone, Zone& at) {
+  if (const Node* const primary = map_.primary_of(zone); primary != nullptr) {
+    at.primary = *primary;
+    if (map_.was_left_out(zone))
+      at.why_not = fmt::format("{} was not there when the records were read", zone);
+    co_return;
+  }
+  at.why_not = map_.why_not(zone);
+  if (!options_.create_zones || options_.dry_run || !at.is_wanted || !map_.is_missing(zone)) co_return;
+  const auto made = co_await map_.create(zone, patience());
+  if (!made.has_value()) co_return;
+  at.primary = made->node;
+  at.why_not.clear();
+  if (hooks_.zone_made)
+    hooks_.zone_made({.zone = zone, .upstream = made->node.upstream, .request_id = made->request_id});
+}
+
+void Applying::plan() {
+  for (Unit& unit : units_) {
+    Job job{.unit = &unit, .plans = {}};
+    for (const SetChange& change : unit.changes) {
+      SetPlan plan;
+      if (!change.refusal.empty()) {
+        plan.refusal = change.refusal;
+      } else if (const Zone& zone = zones_[change.zone];
+                 zone.why_not.empty() && (!is_finishing_ || is_orphan(change, zone))) {
+        plan = plan_set(change, zone.live.find(change.name, change.record_type), options_);
+      }
+      job.plans.push_back(std::move(plan));
+    }
+    jobs_.push_back(std::move(job));
+  }
+}
+
+// It may be about something that was made again since.
+bool Applying::is_orphan(const SetChange& change, const Zone& zone) const {
+  if (!change.is_registry || zone_of(change.owned, map_.zones()) != change.zone) return false;
+  SetChange owned;
+  owned.name = change.owned;
+  for (std::size_t i = 0; i < kRecordTypes; ++i) {
+    const auto type = static_cast<RecordType>(i);
+    owned.type = type_name(type);
+    if (is_about(change, owned) && !zone.live.find(owned.name, type).empty()) return false;
+  }
+  return true;
+}
+
+// A cluster that lost its Ingresses, or an ExternalDNS that sees none of them, must not empty a zone.
+void Applying::guard() {
+  if (options_.allow_mass_delete || is_finishing_) return;
+  std::map<std::string_view, std::size_t> losses;
+  for (const Job& job : jobs_) {
+    for (const auto& [zone, lost] : losses_of(job.unit->changes, job.plans)) losses[zone] += lost;
+  }
+  std::map<std::string_view, std::string> held;
+  for (const auto& [zone, lost] : losses) {
+    const std::size_t all = zones_.find(zone)->second.live.size();
+    if (lost <= kAlwaysDeletable || lost * 100 <= all * options_.max_delete_percent) continue;
+    std::string why = fmt::format(
+        "{} of the {} records of {} would go, more than {} %: nothing of it is deleted (allow_mass_delete)",
+        lost, all, zone, options_.max_delete_percent);
+    if (hooks_.warned) hooks_.warned(why);
+    held.emplace(zone, std::move(why));
+  }
+  if (held.empty()) return;
+  for (Job& job : jobs_) {
+    for (const auto& [zone, lost] : losses_of(job.unit->changes, job.plans)) {
+      const auto found = held.find(zone);
+      if (found == held.end()) continue;
+      for (std::size_t i = 0; i < job.plans.size(); ++i) {
+        SetPlan& one = job.plans[i];
+        if (job.unit->changes[i].zone == zone && one.deletes > 0 && one.refusal.empty())
+          one.refusal = found->second;
+      }
+    }
+  }
+}
+
+net::Task<void> Applying::work(Job& job) {
+  std::vector<Stop> stops(job.plans.size());
+  for (std::size_t i = 0; i < job.plans.size(); ++i) {
+    // Of what is wrong in itself, its owner's record is not written either.
+    if (!job.plans[i].refusal.empty()) stops[i] = {.why = job.plans[i].refusal, .is_for_good = true};
+  }
+  for (std::size_t i = 0; i < job.plans.size(); ++i) {
+    const SetChange& change = job.unit->changes[i];
+    const SetPlan& plan = job.plans[i];
+    if (!plan.refusal.empty()) {
+      tell(change, plan, Outcome::kRefused, {}, {}, plan.refusal);
+      continue;
+    }
+    stops[i].why = why_not_yet(job, i, stops);
+    if (!stops[i].why.empty()) tell(change, plan, Outcome::kLeft, {}, {}, stops[i].why);
+    else if (plan.steps.empty()) tell(change, plan, Outcome::kUnchanged, {}, {}, {});
+    else if (options_.dry_run) tell(change, plan, Outcome::kDryRun, {}, {}, {});
+    else co_await work_on(job, i, stops);
+  }
+  note_orphans(job, stops);
+}
+
+std::string Applying::why_not_yet(const Job& job, std::size_t which, const std::vector<Stop>& stops) const {
+  const SetChange& change = job.unit->changes[which];
+  const Zone& zone = zones_.find(change.zone)->second;
+  if (!zone.why_not.empty()) return zone.why_not;
+  if (job.plans[which].steps.empty()) return {};
+  if (std::string by = held_back_by(job, which, stops); !by.empty()) return by;
+  // What goes last is not put off: nobody would ask for it again.
+  bool has_begun = false;
+  for (std::size_t i = 0; i < which; ++i)
+    has_begun = has_begun || (is_about(change, job.unit->changes[i]) && !job.plans[i].steps.empty());
+  has_begun = has_begun && change.is_removal();
+  if (has_begun ? loop_.now() < until_ : has_time(zone.primary)) return {};
+  return loop_.now() + time_for_the_last(options_.deadline) < until_ ? "calls before it failed"
+                                                                     : "there was no time for it";
+}
+
+// ExternalDNS sees nothing of a registry's record whose record is gone, and would leave it there for good.
+void Applying::note_orphans(const Job& job, const std::vector<Stop>& stops) {
+  const std::vector<SetChange>& changes = job.unit->changes;
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const SetChange& change = changes[i];
+    if (!change.is_registry || !change.is_removal() || change.owned.empty()) continue;
+    if (stops[i].why.empty() || stops[i].is_for_good) continue;
+    bool is_owned_gone = true;
+    for (std::size_t j = 0; j < changes.size(); ++j)
+      is_owned_gone = is_owned_gone && (!is_about(change, changes[j]) || stops[j].why.empty());
+    if (!is_owned_gone) continue;
+    applied_.orphans.push_back({.dns_name = change.shown,
+                                .targets = change.old,
+                                .record_type = std::string(type_name(RecordType::kTxt)),
+                                .labels = {{std::string(kOwnedRecordLabel), change.owned}}});
+  }
+}
+
+// What has to be done before, or would be left alone, and was not.
+std::string Applying::held_back_by(const Job& job, std::size_t which, const std::vector<Stop>& stops) const {
+  const std::vector<SetChange>& changes = job.unit->changes;
+  const SetChange& change = changes[which];
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    if (stops[i].why.empty() || i == which) continue;
+    const SetChange& other = changes[i];
+    const bool is_its_owner = is_about(other, change) && !other.is_removal() && !change.is_removal();
+    const bool is_owned = is_about(change, other) && change.is_removal() == other.is_removal();
+    const bool is_in_the_way = !change.is_registry && !change.is_removal() && !other.is_registry &&
+                               other.is_removal() && other.name == change.name;
+    if (is_its_owner || is_owned || is_in_the_way)
+      return fmt::format("{} {} comes first: {}", base::printable_name(other.shown), other.type,
+                         stops[i].why);
+  }
+  return {};
+}
+
+net::Task<void> Applying::work_on(Job& job, std::size_t which, std::vector<Stop>& stops) {
+  const SetChange& change = job.unit->changes[which];
+  const SetPlan& plan = job.plans[which];
+  const Node node = zones_.find(change.zone)->second.primary;
+  std::vector<std::string> request_ids;
+  for (const Step& step : plan.steps) {
+    if (loop_.now() >= until_) {
+      stops[which].why = "there was no time for all of it";
+      co_return tell(change, plan, Outcome::kFailed, node.upstream, request_ids, stops[which].why);
+    }
+    std::string form;
+    append_form_field(form, "domain", change.name);
+    append_form_field(form, "zone", change.zone);
+    append_form_field(form, "type", type_name(change.record_type));
+    form += step.form;
+    const ChangeAnswer answer = co_await server_.change(node, step.path, std::move(form), patience());
+    if (!answer.request_id.empty()) request_ids.push_back(answer.request_id);
+    if (answer.change == Change::kDone || answer.change == Change::kWasSo) {
+      in_vain_.erase(node_text(node));
+      continue;
+    }
+    if (answer.change == Change::kFailed) ++in_vain_[node_text(node)];
+    map_.forget();  // who is primary may be another now
+    stops[which] = {.why = answer.reason, .is_for_good = answer.change == Change::kRefused};
+    tell(change, plan, Outcome::kFailed, node.upstream, request_ids, answer.reason);
+    co_return;
+  }
+  tell(change, plan, Outcome::kDone, node.upstream, request_ids, {});
+}
+
+void Applying::tell(const SetChange& change, const SetPlan& plan, Outcome outcome, std::string_view upstream,
+                    const std::vector<std::string>& request_ids, std::string_view reason) {
+  switch (outcome) {
+    case Outcome::kDone:
+      ++applied_.done;
+      break;
+    case Outcome::kUnchanged:
+      ++applied_.unchanged;
+      break;
+    case Outcome::kDryRun:
+      ++applied_.dry_run;
+      break;
+    case Outcome::kRefused:
+      ++applied_.refused;
+      break;
+    case Outcome::kFailed:
+      ++applied_.failed;
+      break;
+    case Outcome::kLeft:
+      ++applied_.left;
+      break;
+  }
+  if (!reason.empty() && applied_.reason.size() < kMostReason) {
+    const std::string said = fmt::format("{} {}: {}", base::printable_name(change.shown),
+                                         base::printable_name(change.type), reason);
+    // Of what holds for many, once.
+    if (applied_.reason.find(reason) == std::string::npos)
+      applied_.reason += (applied_.reason.empty() ? "" : "; ") + said;
+    if (applied_.reason.size() > kMostReason) applied_.reason.resize(kMostReason);
+  }
+  if (!hooks_.record_changed) return;
+  hooks_.record_changed({.zone = change.zone,
+                         .name = change.shown,
+                         .type = change.type,
+                         .before = plan.before,
+                         .after = plan.after,
+                         .added = plan.added,
+                         .removed = plan.removed,
+                         .upstream = upstream,
+                         .request_ids = request_ids,
+                         .outcome = outcome,
+                         .reason = reason});
+}
+
+}  // namespace claviger::doors::externaldns

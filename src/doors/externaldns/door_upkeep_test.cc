@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the door does when nobody asks: whether DNS can be reached, and what was left behind.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "doors/externaldns/externaldns_door.h"
+#include "doors/externaldns/testing/fake_technitium.h"
+#include "net/testing/loop_fixture.h"
+#include "net/testing/skipping_clock.h"
+
+namespace claviger::doors::externaldns {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+struct WithClock {
+  net::testing::SkippingClock clock;
+};
+
+struct DoorUpkeepTest : ::testing::Test, WithClock, net::testing::LoopFixture {
+  net::BufferPool buffers;
+  telemetry::WorkerMetrics metrics;
+  std::shared_ptr<const http::ServerLimits> limits = std::make_shared<const http::ServerLimits>();
+  telemetry::Log log{telemetry::Level::kError, STDERR_FILENO, real_clock()};
+  testing::FakeTechnitium server{loop()};
+  DoorStats stats;
+  bool has_room = true;
+  std::vector<std::string> events;
+  std::optional<ExternalDnsDoor> door;
+
+  DoorUpkeepTest() : LoopFixture(clock) {
+    ProviderOptions options;
+    options.upstreams = {"a"};
+    options.zones = {"example.com"};
+    door.emplace(
+        DoorServices{.name = "dns",
+                     .principal = "external-dns",
+                     .loop = loop(),
+                     .calls = server,
+                     .stats = stats,
+                     .log = log,
+                     .may_record = [this] { return has_room; },
+                     .append = [this](audit::Event event) { events.push_back(std::move(event).text()); }},
+        options);
+  }
+  // As long as that goes by, looked after once a second.
+  void pass(int for_seconds) {
+    for (int i = 0; i < for_seconds; ++i) {
+      clock.skip(seconds(1));
+      loop().turn(milliseconds(0));
+      door->look_after();
+      EXPECT_TRUE(run_until([this] { return door->is_idle(); }));
+    }
+  }
+  net::Task<void> serve(std::unique_ptr<net::Stream> near, bool& over) {
+    {
+      http::ServerConnection connection(std::move(near), net::Endpoint{*base::parse_ip("127.0.0.1"), 1},
+                                        buffers, limits, metrics);
+      co_await http::serve(connection, *door);
+    }
+    over = true;
+  }
+  std::string post(const std::string& body) {
+    net::testing::StreamPair pair(loop());
+    bool over = false;
+    net::spawn(serve(std::move(pair.near), over));
+    Result<std::size_t> moved{std::size_t{0}};
+    const std::string request =
+        "POST /records HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Type: " +
+        std::string(kWebhookType) + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    EXPECT_EQ(pair.far->try_write(request, moved), net::Stream::Io::kDone);
+    pair.far->shutdown_write();
+    EXPECT_TRUE(run_until([&] { return over; }));
+    std::array<char, 4096> buffer;
+    EXPECT_EQ(pair.far->try_read(buffer, moved), net::Stream::Io::kDone);
+    return {buffer.data(), *moved};
+  }
+};
+
+TEST_F(DoorUpkeepTest, AsksLessAndLessOftenWhetherDnsCanBeReached) {
+  server.nodes["a"].is_down = true;
+  pass(1);
+  EXPECT_THAT(server.calls, SizeIs(1));
+  pass(10);  // after 1, 2 and 4 more
+  EXPECT_THAT(server.calls, SizeIs(4));
+  pass(600);
+  EXPECT_LE(server.calls.size(), 4U + 3U + 600U / 30U);
+  server.nodes["a"].is_down = false;
+  pass(31);
+  EXPECT_THAT(stats.why_not_ready(), IsEmpty());
+  server.calls.clear();
+  pass(600);
+  EXPECT_THAT(server.calls, SizeIs(20)) << "zones and a name once a minute, while all is well";
+}
+
+constexpr std::string_view kOwner = "heritage=external-dns,external-dns/owner=me";
+
+struct LeftBehindTest : DoorUpkeepTest {
+  // The record goes, its owner's record cannot be deleted.
+  void leave_one() {
+    pass(1);
+    server.zones["example.com"] = {
+        {.name = "www.example.com", .type = "A", .value = "192.0.2.1"},
+        {.name = "a-www.example.com", .type = "TXT", .value = std::string(kOwner)}};
+    server.instead = [](std::string_view call) -> std::optional<Result<ApiAnswer>> {
+      if (call.find(" delete a-www") == std::string_view::npos) return std::nullopt;
+      return Result<ApiAnswer>(Error(Code::kUpstreamFailed, Blame::kUpstream, "hung up"));
+    };
+    EXPECT_THAT(
+        post(R"({"delete":[{"dnsName":"www.example.com","recordType":"A","targets":["192.0.2.1"]},)"
+             R"({"dnsName":"a-www.example.com","recordType":"TXT","targets":["\"heritage=external-dns,)"
+             R"(external-dns/owner=me\""],"labels":{"ownedRecord":"www.example.com"}}]})"),
+        HasSubstr(" 503 "));
+    EXPECT_THAT(server.records(), SizeIs(1));
+    events.clear();
+  }
+};
+
+TEST_F(LeftBehindTest, IsDeletedOnceItCanBe) {
+  leave_one();
+  pass(100);
+  EXPECT_THAT(server.records(), SizeIs(1));
+  const std::size_t tried = events.size();
+  EXPECT_GE(tried, 2U);
+  EXPECT_LE(tried, 8U) << "less and less often";
+  server.instead = nullptr;
+  pass(61);
+  EXPECT_THAT(server.records(), IsEmpty());
+  EXPECT_THAT(events.back(), HasSubstr(R"("record":"a-www.example.com")"));
+  EXPECT_THAT(events.back(), HasSubstr(R"("outcome":"done")"));
+  server.calls.clear();
+  pass(59);
+  EXPECT_THAT(server.writes(), IsEmpty());
+}
+
+TEST_F(LeftBehindTest, IsNoneAnyMoreOnceItIsWantedAgain) {
+  leave_one();
+  EXPECT_THAT(
+      post(
+          R"({"create":[{"dnsName":"a-www.example.com","recordType":"TXT","targets":["\"heritage=external-dns,)"
+          R"(external-dns/owner=me\""],"labels":{"ownedRecord":"www.example.com"}}]})"),
+      HasSubstr(" 204 "));
+  server.instead = nullptr;
+  pass(60);
+  EXPECT_THAT(server.records(), SizeIs(1));
+}
+
+TEST_F(DoorUpkeepTest, RecordsRefusalsOfAMinuteAsSums) {
+  for (int i = 0; i < 100; ++i)
+    post(R"({"create":[{"dnsName":"x.example.com","recordType":"NONSENSE","targets":["a"]}]})");
+  EXPECT_THAT(events, SizeIs(10));
+  clock.skip(std::chrono::minutes(1));
+  loop().turn(milliseconds(0));
+  post(R"({"create":[{"dnsName":"x.example.com","recordType":"NONSENSE","targets":["a"]}]})");
+  ASSERT_THAT(events, SizeIs(11));
+  EXPECT_THAT(events.back(), HasSubstr(R"("refused":91)"));
+}
+
+TEST_F(LeftBehindTest, StaysWhileTheAuditLogTakesNothing) {
+  leave_one();
+  server.instead = nullptr;
+  has_room = false;
+  pass(60);
+  EXPECT_THAT(server.records(), SizeIs(1));
+  has_room = true;
+  pass(1);
+  EXPECT_THAT(server.records(), IsEmpty());
+}
+
+TEST_F(LeftBehindTest, IsNotForgottenByAReload) {
+  leave_one();
+  server.instead = nullptr;
+  ProviderOptions other;
+  other.upstreams = {"a"};
+  other.zones = {"example.com"};
+  other.ttl_default = 60;
+  door->use(other);
+  pass(3);
+  EXPECT_THAT(server.records(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace claviger::doors::externaldns
