@@ -234,6 +234,21 @@ TEST(Presets, LetThroughWhatPeopleDo) {
   EXPECT_FALSE(asked(preset("github"), "read", "POST", "/repos/o/r/issues").allowed);
 }
 
+TEST(Presets, GiveTheExternalDnsDoorTheCallsThatItMakesAndNoOther) {
+  const auto said = [](std::string_view method, std::string_view path) {
+    return asked(preset("technitium"), "externaldns", method, path).allowed;
+  };
+  for (const std::string_view path : {"/api/zones/list", "/api/zones/records/get", "/api/zones/records/add",
+                                      "/api/zones/records/update", "/api/zones/records/delete"}) {
+    EXPECT_TRUE(said("POST", path)) << path;
+    EXPECT_FALSE(said("GET", path)) << path;
+  }
+  for (const std::string_view path :
+       {"/api/zones/records/import", "/api/zones/create", "/api/zones/delete", "/api/zones/import",
+        "/api/zones/options/get", "/api/zones/records/get/more", "/api/dashboard/stats/get"})
+    EXPECT_FALSE(said("POST", path)) << path;
+}
+
 TEST(Presets, TakeNameMountAndBaseUrlOfOnesOwn) {
   PresetWishes wishes{.name = "openai-eu",
                       .base_url = "https://eu.api.openai.com/",

@@ -378,6 +378,7 @@ Result<Config> parse_config(const Document& document) {
   if (const Document* key = reader.find("master_key")) CLV_TRY_VOID(read_master_key(*key, config));
   if (const Document* audit = reader.find("audit")) CLV_TRY_VOID(read_audit(*audit, config));
   if (const Document* sources = reader.find("sources")) config.sources = CLV_TRY(read_sources(*sources));
+  if (const Document* doors = reader.find("doors")) config.doors = CLV_TRY(read_doors(*doors));
   if (const Document* limits = reader.find("limits")) CLV_TRY_VOID(read_limits(*limits, config));
   if (const Document* log = reader.find("log")) CLV_TRY_VOID(read_log(*log, config));
   CLV_TRY_VOID(read_drain_delay(reader, config.drain_delay));

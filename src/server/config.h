@@ -4,6 +4,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "audit/log.h"
 #include "audit/pseudonym.h"
@@ -12,6 +13,7 @@
 #include "http/server_connection.h"
 #include "net/endpoint.h"
 #include "policy/rate.h"
+#include "server/door_config.h"
 #include "sinks/options.h"
 #include "sources/options.h"
 #include "sources/transit.h"
@@ -68,6 +70,7 @@ struct Config {
   std::optional<sources::TransitOptions> transit;  // where keys of transit: are wrapped
   AuditConfig audit;
   sources::Options sources;  // of secrets that lie elsewhere
+  std::vector<DoorConfig> doors;  // that have listeners of their own
 
   http::ServerLimits limits;
   std::size_t connections = 16384;           // open at once, over all workers

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/config_changes.h"
 
+#include <algorithm>
 #include <array>
+#include <functional>
 #include <tuple>
 
 namespace claviger::server {
@@ -36,6 +38,14 @@ auto admin_files(const Config& config) {
   return std::tuple(tls.certificate, tls.key);
 }
 
+// Which doors there are, and where; and what each of them goes by.
+bool same_doors(const Config& one, const Config& other) {
+  return std::ranges::equal(one.doors, other.doors, &DoorConfig::is_same_place);
+}
+bool same_doors_within(const Config& one, const Config& other) {
+  return std::ranges::equal(one.doors, other.doors, {}, &DoorConfig::dns, &DoorConfig::dns);
+}
+
 using C = Config;
 constexpr auto kLive = Taken::kLive;
 constexpr auto kAtStart = Taken::kAtStart;
@@ -61,6 +71,8 @@ constexpr auto kSettings = std::to_array<Setting>({
     {"audit.addresses", kAtStart, same<[](const C& c) { return c.audit.addresses; }>},
     {"audit.sinks", kAtStart, same<[](const C& c) { return c.audit.sinks; }>},
     {"sources", kAtStart, same<[](const C& c) { return c.sources; }>},
+    {"doors (names, listeners, principals)", kAtStart, same_doors},
+    {"doors", kLive, same_doors_within},
     {"gateway.listen", kAtStart, same<[](const C& c) { return c.gateway.listen; }>},
     {"gateway.trace", kLive, same<[](const C& c) { return c.begins_traces; }>},
     {"gateway.workers", kAtStart, same<[](const C& c) { return c.workers; }>},

@@ -67,6 +67,7 @@ GatewayWorker::GatewayWorker(unsigned number, const WorkerContext& context, std:
       connections_(*loop_, buffers_, metrics_, door_,
                    {std::make_shared<const http::ServerLimits>(context.config.limits), context.admission,
                     Connections::Yields::kStrangersAndIdle, context.recorded_address}),
+      inner_connections_(worker_),
       housekeeping_(*loop_) {
   worker_.settings = WorkerSettings::of(context.config, nullptr).calls;
   worker_.number = number_;
@@ -129,6 +130,12 @@ void GatewayWorker::use(WorkerSettings settings, std::function<void()> done) {
   });
 }
 
+void GatewayWorker::take(std::shared_ptr<HandedSocket> socket,
+                         std::shared_ptr<const gateway::DoorCaller> door) {
+  loop_->post(
+      [this, socket = std::move(socket), door = std::move(door)] { inner_connections_.take(*socket, door); });
+}
+
 void GatewayWorker::pause() {
   loop_->post([this] { connections_.pause(); });
 }
@@ -148,6 +155,7 @@ void GatewayWorker::cancel_all() {
   loop_->post([this] {
     worker_.active_calls.end_all();
     connections_.cancel_all();
+    inner_connections_.cancel_all();
   });
 }
 

@@ -12,6 +12,7 @@
 #include "gateway/worker.h"
 #include "server/config.h"
 #include "server/connections.h"
+#include "server/inner_connections.h"
 #include "telemetry/access_log.h"
 
 namespace claviger::server {
@@ -57,6 +58,8 @@ class GatewayWorker {
   void adopt(std::shared_ptr<const gateway::World> world, std::function<void()> done);
   // For connections and requests from then on; `done` as above.
   void use(WorkerSettings settings, std::function<void()> done);
+  // InnerConnections::take(). Threads: any.
+  void take(std::shared_ptr<HandedSocket> socket, std::shared_ptr<const gateway::DoorCaller> door);
   // Connections::pause() and resume().
   void pause();
   void resume();
@@ -83,6 +86,7 @@ class GatewayWorker {
   std::optional<gateway::DiskQueue> disk_queue_;  // in strict mode
   doors::RelayDoor door_;
   Connections connections_;
+  InnerConnections inner_connections_;
   net::Timer housekeeping_;
   std::thread thread_;
 };

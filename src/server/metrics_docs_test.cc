@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "doors/externaldns/door_stats.h"
 #include "gateway/credential_desk.h"
 #include "gateway/token_desk.h"
 #include "gateway/upstream_book.h"
@@ -39,6 +40,15 @@ std::string credentials_page() {
   return gateway::CredentialDesk({clock, lives, log, nullptr, nullptr}).expose(world);
 }
 
+std::string doors_page() {
+  static doors::externaldns::DoorStats stats;
+  for (int code = 0; code <= static_cast<int>(Code::kInternal); ++code)
+    for (int call = 0; call < static_cast<int>(doors::externaldns::kWebhookCalls); ++call)
+      stats.refused(static_cast<doors::externaldns::WebhookCall>(call), static_cast<Code>(code));
+  const doors::externaldns::NamedDoor door{"any", &stats};
+  return doors::externaldns::expose({&door, 1});
+}
+
 // What a gateway with everything on could say of itself.
 std::string whole_page() {
   static const telemetry::WorkerMetrics metrics;
@@ -54,7 +64,7 @@ std::string whole_page() {
   const gateway::UpstreamStats stats(&book, "any", {"https://api.example"});
   return telemetry::expose({{"0", &metrics}}, process) + book.expose() +
          sinks::expose({sinks::SinkState{.name = "any"}}) + sources::expose({}, {}) + credentials_page() +
-         gateway::expose_tokens({}, {gateway::TokenShown{.credential = "any"}});
+         gateway::expose_tokens({}, {gateway::TokenShown{.credential = "any"}}) + doors_page();
 }
 
 std::string quoted(const std::vector<std::string>& words) {
@@ -65,7 +75,7 @@ std::string quoted(const std::vector<std::string>& words) {
 
 // Names that others choose, and what depends on the machine, stand in no table.
 bool has_fixed_values(const std::string& family, const std::string& label) {
-  static const std::set<std::string> kChosen{"worker", "upstream", "endpoint", "sink", "credential"};
+  static const std::set<std::string> kChosen{"worker", "upstream", "endpoint", "sink", "credential", "door"};
   return !kChosen.contains(label) && family != "claviger_build_info" && family != "claviger_secret_memory";
 }
 

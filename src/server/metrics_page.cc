@@ -47,6 +47,7 @@ std::string write_metrics_page(const MetricsSources& sources) {
   for (std::size_t i = 0; i < sources.workers.size(); ++i)
     all.push_back({std::to_string(i), &sources.workers[i]->metrics()});
   all.push_back({"control", &sources.control});
+  all.insert(all.end(), sources.others.begin(), sources.others.end());
   const auto usage = sources.arena.usage();
   return telemetry::expose(all,
                            {.arena_bytes_in_use = usage.in_use,

@@ -11,6 +11,7 @@
 #include "server/gateway_worker.h"
 #include "server/overload.h"
 #include "sinks/sinks.h"
+#include "telemetry/expose.h"
 #include "telemetry/metrics.h"
 
 namespace claviger::server {
@@ -19,6 +20,7 @@ namespace claviger::server {
 struct MetricsSources {
   const std::vector<std::unique_ptr<GatewayWorker>>& workers;
   const telemetry::WorkerMetrics& control;
+  const std::vector<telemetry::NamedMetrics>& others;  // of other threads
   const base::SecretArena& arena;
   const audit::Log* audit_log;      // null: none
   const policy::LeaseDesk* leases;  // null: no store, so that there is nothing to save

@@ -70,12 +70,14 @@ Server::Server(net::Loop& control, ServerOptions options, SecretMemory& memory, 
           [this] { record_shedding(); }),
       audit_watch_(clock, log, [this](audit::Event event) { record(std::move(event)); }),
       endpoint_watch_(clock, upstream_book_, [this](audit::Event event) { record(std::move(event)); }),
+      door_check_(log),
       housekeeping_(control),
       publications_(clock),
       reload_(options_.config, reload_steps()),
       shutdown_(shutdown_parts()) {}
 
 Server::~Server() {
+  doors_.clear();
   workers_.clear();
   if (admin_) admin_->cancel_all();
   if (sinks_) sinks_->log_is_closing();
@@ -88,6 +90,8 @@ Result<void> Server::run() {
   if (sinks_) sinks_->start();
   custody_->tokens().adopt(*first_world_);
   for (const auto& worker : workers_) worker->start(first_world_);
+  tell_doors(*first_world_);
+  for (const auto& door : doors_) door->start();
   first_world_.reset();
   if (managed_) {
     managed_->registry().start(
@@ -97,6 +101,7 @@ Result<void> Server::run() {
   }
   ready_ = true;
   announce();
+  check_doors();
   custody_->sources().start(
       [this](const std::string& from) { control_.post([this, from] { renew_secret(from); }); },
       [this] { return world(); });
@@ -121,8 +126,17 @@ void Server::announce() {
                                  {"tls", !config.gateway.tls.off}});
   if (admin_)
     log_.info("listener_started", {{"listener", "admin"},
-                                   {"address", net::format_endpoint(own_listeners_.back())},
+                                   {"address", net::format_endpoint(admin_endpoint_)},
                                    {"tls", !config.admin->tls.off}});
+  for (const auto& door : doors_) {
+    log_.info(
+        "listener_started",
+        {{"listener", door->name()}, {"address", net::format_endpoint(door->endpoint())}, {"tls", false}});
+    if (const auto health = door->health_endpoint())
+      log_.info("listener_started", {{"listener", door->name() + ".health"},
+                                     {"address", net::format_endpoint(*health)},
+                                     {"tls", false}});
+  }
   if (memory_.arena.memory() == base::SecretArena::Memory::kLocked)
     log_.warning(
         "secret_memory",
@@ -253,13 +267,19 @@ void Server::report(const Result<Reload::Outcome>& outcome) {
 Shutdown::Parts Server::shutdown_parts() {
   return {.control = control_,
           .log = log_,
-          .connections = [this] { return admission_.open(); },
+          .connections =
+              [this] {
+                std::size_t open = admission_.open();
+                for (const auto& door : doors_) open += door->open();
+                return open;
+              },
           .drain = [this](std::function<void()> drained) { drain(std::move(drained)); },
           .end_calls =
               [this] {
                 quotas_.stop();
                 custody_->tokens().stop();
                 custody_->desk().save_uses();
+                for (const auto& door : doors_) door->cancel_all();
                 for (const auto& worker : workers_) worker->cancel_all();
               },
           .is_recorded =
@@ -276,12 +296,12 @@ void Server::shut_down() {
 }
 
 void Server::drain(std::function<void()> drained) {
-  const auto waiting = std::make_shared<std::atomic<std::size_t>>(workers_.size());
-  for (const auto& worker : workers_) {
-    worker->drain([this, waiting, drained] {
-      if (waiting->fetch_sub(1, std::memory_order_acq_rel) == 1) control_.post(drained);
-    });
-  }
+  const auto waiting = std::make_shared<std::atomic<std::size_t>>(workers_.size() + doors_.size());
+  const auto one_is_drained = [this, waiting, drained] {
+    if (waiting->fetch_sub(1, std::memory_order_acq_rel) == 1) control_.post(drained);
+  };
+  for (const auto& worker : workers_) worker->drain(one_is_drained);
+  for (const auto& door : doors_) door->drain(one_is_drained);
 }
 
 // Empty when it is.

@@ -19,6 +19,8 @@
 #include "server/clock_watch.h"
 #include "server/config.h"
 #include "server/custody.h"
+#include "server/door_check.h"
+#include "server/door_thread.h"
 #include "server/endpoint_watch.h"
 #include "server/gateway_worker.h"
 #include "server/managed.h"
@@ -60,7 +62,8 @@ class Server {
 
   const net::Endpoint& gateway_endpoint() const noexcept { return gateway_endpoint_; }
   // Requires: there is an admin listener.
-  const net::Endpoint& admin_endpoint() const noexcept { return own_listeners_.back(); }
+  const net::Endpoint& admin_endpoint() const noexcept { return admin_endpoint_; }
+  const std::vector<std::unique_ptr<DoorThread>>& doors() const noexcept { return doors_; }
   // The CA that callers need where the certificate is the generated one; empty where it never was.
   const std::string& ca_file() const noexcept { return ca_file_; }
   const Config& config() const noexcept { return options_.config; }
@@ -85,6 +88,10 @@ class Server {
   Result<void> open_sinks();
   Result<void> bind_gateway();
   Result<void> bind_admin();
+  Result<void> bind_doors();
+  std::string metrics_page();
+  void tell_doors(const gateway::World& world);
+  void check_doors();
   Result<std::shared_ptr<const net::ServerTls>> make_tls(const ListenerConfig& listener);
   Result<std::shared_ptr<const gateway::World>> first_world();
   Result<std::shared_ptr<const gateway::World>> read_side_car_world();
@@ -136,6 +143,7 @@ class Server {
   std::shared_ptr<const gateway::World> first_world_;  // until the workers have it
   std::shared_ptr<const gateway::World> side_car_world_;  // side-car mode: the newest
   net::Endpoint gateway_endpoint_;
+  net::Endpoint admin_endpoint_;
   std::vector<net::Endpoint> own_listeners_;
   std::string ca_file_;
   std::unique_ptr<net::TicketKeys> ticket_keys_;
@@ -160,12 +168,14 @@ class Server {
   OverloadWatch overload_watch_;
   AuditWatch audit_watch_;
   EndpointWatch endpoint_watch_;
+  DoorCheck door_check_;
   net::Timer housekeeping_;
   Monotonic swept_{};  // quotas
   Publications publications_;
   Reload reload_;
   Shutdown shutdown_;
   std::vector<std::unique_ptr<GatewayWorker>> workers_;
+  std::vector<std::unique_ptr<DoorThread>> doors_;  // call by way of the workers
 };
 
 }  // namespace claviger::server

@@ -2,6 +2,9 @@
 // How a server comes to be: what it opens and binds, in this order.
 #include <unistd.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "server/admin_wiring.h"
 #include "server/audit_trail.h"
 #include "server/data_dir.h"
@@ -35,6 +38,7 @@ Result<std::unique_ptr<Server>> Server::create(net::Loop& control, ServerOptions
   CLV_TRY_VOID(server->open_sinks());
   CLV_TRY_VOID(server->bind_gateway());
   CLV_TRY_VOID(server->bind_admin());
+  CLV_TRY_VOID(server->bind_doors());
   server->first_world_ = CLV_TRY(server->first_world());
   return server;
 }
@@ -168,8 +172,52 @@ Result<void> Server::bind_admin() {
       control_, control_buffers_, control_metrics_, *admin_door_,
       Connections::Options{std::make_shared<const http::ServerLimits>(options_.config.limits),
                            admin_admission_, Connections::Yields::kStrangersAndIdle, recorded_address()});
+  admin_endpoint_ = socket.bound;
   own_listeners_.push_back(socket.bound);
   return admin_->listen(socket.fd, tls);
+}
+
+// Each has a worker of its own to call by, so that the upstream's connections are used again.
+Result<void> Server::bind_doors() {
+  for (const DoorConfig& config : options_.config.doors) {
+    const auto connect = [worker = workers_[doors_.size() % workers_.size()].get()](
+                             std::shared_ptr<HandedSocket> socket,
+                             std::shared_ptr<const gateway::DoorCaller> door) {
+      worker->take(std::move(socket), std::move(door));
+    };
+    doors_.push_back(
+        CLV_TRY(DoorThread::create(config, {.clock = clock_,
+                                            .log = log_,
+                                            .audit_log = audit_log_.get(),
+                                            .control = control_,
+                                            .buffers = control_buffers_,
+                                            .metrics = control_metrics_,
+                                            .connect = connect,
+                                            .why_not_ready = [this] { return why_not_ready(); },
+                                            .metrics_page = [this] { return metrics_page(); }})));
+    std::ranges::copy(doors_.back()->listeners(), std::back_inserter(own_listeners_));
+  }
+  return ok();
+}
+
+std::string Server::metrics_page() {
+  std::vector<doors::externaldns::NamedDoor> doors;
+  std::vector<telemetry::NamedMetrics> threads;
+  for (const auto& door : doors_) {
+    doors.push_back(door->stats());
+    threads.push_back({"door:" + door->name(), &door->metrics()});
+  }
+  return write_metrics_page({.workers = workers_,
+                             .control = control_metrics_,
+                             .others = threads,
+                             .arena = memory_.arena,
+                             .audit_log = audit_log_.get(),
+                             .leases = managed_ ? &quotas_.desk() : nullptr,
+                             .overload = overload_,
+                             .sinks = sinks_.get(),
+                             .upstreams = upstream_book_}) +
+         custody_->desk().expose(*world()) + custody_->sources().expose() + custody_->tokens().expose() +
+         doors::externaldns::expose(doors);
 }
 
 doors::AdminServices Server::admin_services() {
@@ -183,19 +231,7 @@ doors::AdminServices Server::admin_services() {
        .arena = memory_.arena,
        .log = log_,
        .why_not_ready = [this] { return why_not_ready(); },
-       .metrics =
-           [this] {
-             return write_metrics_page({.workers = workers_,
-                                        .control = control_metrics_,
-                                        .arena = memory_.arena,
-                                        .audit_log = audit_log_.get(),
-                                        .leases = managed_ ? &quotas_.desk() : nullptr,
-                                        .overload = overload_,
-                                        .sinks = sinks_.get(),
-                                        .upstreams = upstream_book_}) +
-                    custody_->desk().expose(*world()) + custody_->sources().expose() +
-                    custody_->tokens().expose();
-           },
+       .metrics = [this] { return metrics_page(); },
        .management = management,
        .append = [this](audit::Event event) { record(std::move(event)); },
        .pseudonym = [this](const base::IpAddress& address) { return pseudonyms_->of(address); }});

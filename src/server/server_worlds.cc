@@ -83,8 +83,20 @@ void Server::hand_out_world(const std::shared_ptr<const gateway::World>& world,
       [&world](GatewayWorker& worker, std::function<void()> done) { worker.adopt(world, std::move(done)); },
       [this, world, everywhere = std::move(everywhere)] {
         custody_->tokens().adopt(*world);
+        tell_doors(*world);
+        check_doors();
         everywhere();
       });
+}
+
+// Who lets them in goes by it already.
+void Server::tell_doors(const gateway::World& world) {
+  for (const auto& door : doors_) door->adopt(world);
+}
+
+// Against what is in force now, configuration and resources: a reload of both ends with it.
+void Server::check_doors() {
+  if (!doors_.empty()) door_check_.look(options_.config.doors, *world()->policy, clock_.wall());
 }
 
 // The same, to be awaited.
@@ -114,12 +126,17 @@ net::Task<Result<std::uint64_t>> Server::read_resources_anew() {
                         worker.adopt(world, std::move(done));
                       }};
   custody_->tokens().adopt(*world);
+  tell_doors(*world);
   co_return world->policy->revision();
 }
 
 net::Task<void> Server::take_over(Config config, Reload::Certificates certificates) {
+  for (std::size_t i = 0; i < doors_.size(); ++i)
+    if (config.doors[i].dns != options_.config.doors[i].dns) doors_[i]->use(config.doors[i].dns);
   options_.config = std::move(config);
   const Config& now = options_.config;
+  tell_doors(*world());
+  check_doors();
   log_.set_level(now.log_level);
   admission_.use(most_callers(now));
   overload_.use({.memory = now.memory});

@@ -7,6 +7,7 @@ namespace {
 using Text = std::string_view;
 
 constexpr Text kGetPost[] = {"GET", "POST"};
+constexpr Text kPost[] = {"POST"};
 
 constexpr PresetSetting kSettings[] = {
     {"user", "the user to log in as; the secret is the password then. Without it, it is an API token", ""},
@@ -24,12 +25,22 @@ constexpr PresetAuth kAuth[] = {
 };
 constexpr Text kRecords[] = {"/api/zones/list", "/api/zones/options/get", "/api/zones/records/*",
                              "/api/zones/import"};
+// What the ExternalDNS door asks, each said by its name: none that a later version of the server puts beside them.
+constexpr Text kExternalDns[] = {"/api/zones/list", "/api/zones/records/get", "/api/zones/records/add",
+                                 "/api/zones/records/update", "/api/zones/records/delete"};
 constexpr Text kRead[] = {"/api/zones/list", "/api/zones/options/get", "/api/zones/records/get",
                           "/api/dashboard/stats/*"};
 constexpr PresetRule kRecordsRules[] = {{kGetPost, kRecords}};
+constexpr Text kZones[] = {"/api/zones/list", "/api/zones/options/get", "/api/zones/records/*",
+                           "/api/zones/import", "/api/zones/create"};
+constexpr PresetRule kZonesRules[] = {{kGetPost, kZones}};
 constexpr PresetRule kReadRules[] = {{kGetPost, kRead}};
+constexpr PresetRule kExternalDnsRules[] = {{kPost, kExternalDns}};
 constexpr PresetPaths kPaths[] = {
-    {"records", "records of the zones that there are, as ExternalDNS changes them", kRecordsRules},
+    {"records", "records of the zones that there are, imports included", kRecordsRules},
+    {"zones", "the same, and zones that are to be made", kZonesRules},
+    {"externaldns", "what the ExternalDNS door asks; add /api/zones/create where it makes zones",
+     kExternalDnsRules},
     {"read", "zones, records and figures, to look at", kReadRules},
 };
 constexpr Text kDenied[] = {
