@@ -14,6 +14,13 @@ KEPT = Path(__file__).resolve().parents[3] / "build" / "peers"
 SDKS = ("openai==3.54.0", "anthropic==2.12.0")
 
 
+def is_missing(what):
+    """Skips the test, unless CLAVIGER_TESTS_MAY_NOT_SKIP says that whoever runs it has what its peers are made of."""
+    if os.environ.get("CLAVIGER_TESTS_MAY_NOT_SKIP", "0") != "0":
+        pytest.fail(what, pytrace=False)
+    pytest.skip(what)
+
+
 def packages(*wanted):
     """A directory for PYTHONPATH with these packages in it. Skips the test where they cannot be had."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -26,7 +33,7 @@ def packages(*wanted):
                           capture_output=True, text=True, timeout=300)
     if done.returncode:
         shutil.rmtree(made)
-        pytest.skip(f"pip could not get {', '.join(wanted)}: {done.stderr.strip().splitlines()[-1:]}")
+        is_missing(f"pip could not get {', '.join(wanted)}: {done.stderr.strip().splitlines()[-1:]}")
     try:
         made.chmod(0o755)
         made.rename(place)
