@@ -66,6 +66,7 @@ class Setting:
             self.upstream.on(path, behaviour)
         self.key = make_api_key()
         self.secrets = {f"{kind}-{where}": fake_secret(f"{kind}-{where}") for kind in KINDS for where in ("nginx", "raw")}
+        self.secrets["bearer-unmasked"] = fake_secret("bearer-unmasked")
         for name in self.secrets:
             if name.startswith("basic"):
                 self.secrets[name] = "user:" + self.secrets[name]
@@ -76,7 +77,7 @@ class Setting:
         for number, (name, secret) in enumerate(self.secrets.items()):
             kind, _, where = name.partition("-")
             url = nginx.tls_url() if where == "nginx" else self.upstream.url("localhost")
-            resources.append(yaml.upstream(name, url, KINDS[kind], tls=tls))
+            resources.append(yaml.upstream(name, url, KINDS[kind], tls=tls, answers={"mask": where != "unmasked"}))
             if number % 2:
                 self.gateway.env[f"E2E_SECRET_{number}"] = secret
                 source = f"env:E2E_SECRET_{number}"
@@ -101,6 +102,7 @@ class Setting:
                       ("GET", f"{nginx}/status/500", b"", True), ("GET", f"{nginx}/status/301", b"", True)]
             calls += [("POST", f"{raw}/echoes", b"y" * 100, True)] * 2
             calls += [("DELETE", f"{nginx}/echo/d", b"", True), ("GET", f"{nginx}/echo/e", b"", False), ("GET", "/nowhere", b"", True)]
+            calls += [("POST", "/bearer-unmasked/echoes", b"y" * 100, True)]
             calls += [("POST", f"{raw}/resets", b"z", True), ("GET", f"{raw}/breaks-off", b"", True), ("GET", f"{raw}/lies", b"", True)]
         return calls
 
@@ -197,8 +199,8 @@ def test_the_arena_is_locked_and_left_out_of_dumps_and_forks(worn):
 
 @pytest.fixture
 def stalled(worn):
-    """A call whose caller does not read, so that the echoed credential has to wait inside the gateway."""
-    secret = worn.secrets["bearer-raw"].encode()
+    """A call whose caller does not read, so that the echoed credential, which is not masked, has to wait in the gateway."""
+    secret = worn.secrets["bearer-unmasked"].encode()
 
     def pours(connection, request):
         connection.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -207,7 +209,7 @@ def stalled(worn):
 
     worn.upstream.on("/pours", pours)
     client = worn.gateway.connect(receive_buffer=16384)
-    client.request("GET", "/bearer-raw/pours", [wire.bearer(worn.key)])
+    client.request("GET", "/bearer-unmasked/pours", [wire.bearer(worn.key)])
     worn.upstream.last("/pours")
     yield worn
     client.abort()
@@ -218,8 +220,8 @@ def test_during_a_call_the_scan_finds_the_credential_it_is_about(stalled, scanne
     """Else the scans above would prove nothing."""
     found = until(lambda: scanner.scan(stalled.gateway.pid, stalled.searched()).names(), "the canary to be found")
 
-    assert "bearer-raw:raw" in found
-    assert {name.partition(":")[0].partition("/")[0] for name in found} == {"bearer-raw"}
+    assert "bearer-unmasked:raw" in found
+    assert {name.partition(":")[0].partition("/")[0] for name in found} == {"bearer-unmasked"}
 
 
 def test_after_a_call_that_was_cut_off_nothing_is_left_behind(worn, scanner):
