@@ -58,6 +58,7 @@ DoorThread::DoorThread(const DoorConfig& config, const DoorContext& context, std
                          .calls = calls_,
                          .stats = stats_,
                          .log = context.log,
+                         .is_shedding = [&sheds = context.sheds] { return sheds.load(std::memory_order_relaxed); },
                          .may_record = lane_ == nullptr ? std::function<bool()>()
                                                         : [this] { return lane_->has_room(loop_->now()); },
                          .append = lane_ == nullptr ? std::function<void(audit::Event)>()

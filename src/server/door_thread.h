@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -36,6 +37,7 @@ struct DoorContext {
   telemetry::WorkerMetrics& metrics;
   // Hands a connection to a worker. Threads: any.
   std::function<void(std::shared_ptr<HandedSocket>, std::shared_ptr<const gateway::DoorCaller>)> connect;
+  const std::atomic<bool>& sheds;  // Overload::flag()
   std::function<std::string()> why_not_ready;  // the gateway as a whole; empty: it is
   std::function<std::string()> metrics_page;
 };

@@ -193,6 +193,7 @@ Result<void> Server::bind_doors() {
                                             .buffers = control_buffers_,
                                             .metrics = control_metrics_,
                                             .connect = connect,
+                                            .sheds = overload_.flag(),
                                             .why_not_ready = [this] { return why_not_ready(); },
                                             .metrics_page = [this] { return metrics_page(); }})));
     std::ranges::copy(doors_.back()->listeners(), std::back_inserter(own_listeners_));

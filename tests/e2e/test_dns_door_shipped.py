@@ -2,7 +2,6 @@
 """What is shipped and written down for ExternalDNS: the files for Kubernetes, and the steps of the pages, done as a user does them."""
 
 import json
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -16,8 +15,6 @@ from support.external_dns import endpoint
 from support.gateway import BINARY, REPOSITORY, replace_file, run
 from support.managed import ManagedGateway
 from support.pod import IS_ROOT, USER, Container
-from support.pypi import is_missing
-from support.pypi import is_missing
 from support.waiting import until
 
 ZONE = "example.com"
@@ -36,12 +33,6 @@ def pod_of_manifests():
 
 def container(pod, name):
     return next(each for each in pod["containers"] if each["name"] == name)
-
-
-def module_of_external_dns():
-    """Where Go keeps it, once it has been built here."""
-    cache = os.environ.get("GOMODCACHE") or Path(os.environ.get("GOPATH") or Path.home() / "go") / "pkg/mod"
-    return Path(cache, f"{external_dns.MODULE}@{external_dns.VERSION}")
 
 
 def size(text):
@@ -165,10 +156,8 @@ def test_the_kustomization_names_files_that_are_there():
 
 def test_the_values_are_those_that_the_chart_knows():
     jsonschema = pytest.importorskip("jsonschema")
-    chart = module_of_external_dns() / "charts/external-dns/values.schema.json"
-    if not chart.exists():
-        is_missing("the module of external-dns is not here")
-    schema, values = json.loads(chart.read_text()), parts("values.yaml")[0]
+    schema = json.loads((external_dns.module() / "charts/external-dns/values.schema.json").read_text())
+    values = parts("values.yaml")[0]
     jsonschema.Draft7Validator(schema).validate(values)
 
     def unknown(values, schema, place=""):

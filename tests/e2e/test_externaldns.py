@@ -300,6 +300,26 @@ def test_a_zone_is_made_where_that_is_wanted(start):
     assert [write.name for write in stand.dns.writes if write.call == "/api/zones/create"] == ["new.example"]
 
 
+def test_a_zone_that_is_made_becomes_a_member_of_the_catalog(start):
+    stand = start(ZONE, zones=[ZONE, "new.example"], create_zones={"catalog": "catalog.example"})
+    stand.dns.add_zone("catalog.example", type="Catalog")
+    stand.bring(at("www", "A", "192.0.2.7"), endpoint("www.new.example", "A", "192.0.2.1"))
+    assert stand.dns.at("www.new.example", "A") == ["192.0.2.1"]
+    assert stand.dns.zones["new.example"].catalog == "catalog.example" and stand.dns.zones[ZONE].catalog == ""
+
+
+def test_a_zone_is_not_made_outside_a_catalog_that_is_missing(start):
+    stand = start(ZONE, zones=[ZONE, "new.example"], create_zones={"catalog": "catalog.example"})
+    stand.source.endpoints = [at("www", "A", "192.0.2.7"), endpoint("www.new.example", "A", "192.0.2.1")]
+    peer = stand.external_dns()
+    assert "No such Catalog zone was found: catalog.example" in stand.why(peer.once())
+    assert "new.example" not in stand.dns.zones and stand.dns.at(f"www.{ZONE}", "A") == ["192.0.2.7"], "it holds up nobody else"
+    stand.dns.add_zone("catalog.example", type="Catalog")
+    assert peer.once().status == 0 and peer.once().unchanged
+    assert stand.dns.zones["new.example"].catalog == "catalog.example"
+    stand.check(redundant=1)  # the one that was refused
+
+
 def test_several_doors_have_zones_of_their_own(start):
     stand = start(ZONE, "example.org", doors=[])
     stand.gateway.write_config({"doors": [door(stand.dns, zones=[ZONE]), door(stand.dns, name="other", zones=["example.org"])]})

@@ -275,6 +275,29 @@ def test_a_password_that_is_changed_locks_out_nobody_and_is_taken_up_again(start
     stand.check()
 
 
+def test_an_address_that_another_got_locked_out_is_not_kept_locked_out(start):
+    """As the runbook has it: no further log-in until the secret is set anew."""
+    stand = start(zones=[ZONE], secret="unused:unused")
+    stand.node.blocked_until = time.monotonic() + 300
+    secret = stand.gateway.write_secret("login", f"{USER}:{PASSWORD}")
+    stand.gateway.write_resources(resources(stand.dns, source=secret))
+    stand.gateway.reload()
+    stand.source.endpoints = wanted(2)
+    with stand.external_dns() as peer:
+        for _ in range(4):
+            peer.wait_for("Failed to do run once", peer.mark())
+        tried = list(stand.node.logins)
+        assert set(tried) == {"blocked"} and len(tried) <= 2, "once with each secret"
+        stand.node.blocked_until = 0
+        stand.dns.users[USER] = "fake-password-after-the-lock-out"
+        stand.gateway.write_secret("login", f"{USER}:{stand.dns.users[USER]}")
+        stand.gateway.reload()
+        peer.wait_until_unchanged(peer.mark())
+    assert stand.node.logins == [*tried, "fine"]
+    is_there(stand, wanted(2))
+    stand.check()
+
+
 def test_a_grant_that_is_taken_away_stops_it_at_once(start):
     stand = start()
     stand.bring(*wanted(2))

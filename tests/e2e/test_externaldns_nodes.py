@@ -107,6 +107,7 @@ def test_a_gateway_that_is_killed_finds_what_it_had_done(start):
     stand.gateway.signal(signal.SIGKILL)
     stand.gateway.wait()
     asking.join()
+    until(lambda: stand.node.under_way == 0, "what it had begun")
     stand.node.delay = 0
     stand.gateway.start()
     answer = stand.call("POST", "/records", json.dumps({"create": wanted(100)}).encode())

@@ -25,6 +25,10 @@ constexpr std::size_t kAlwaysDeletable = 10;
 constexpr std::size_t kMostInVain = 4;
 constexpr std::size_t kMostReason = 1024;
 constexpr std::chrono::seconds kTimeToFinish{2};
+// Of records of all zones of a set.
+constexpr std::size_t kMostLive = std::size_t{128} << 20;
+// Of the texts of a record that is to be remembered: the registry's take some hundred.
+constexpr std::size_t kMostOrphan = std::size_t{4} << 10;
 
 // What can stand in for another that goes: a name that changes its type keeps an answer.
 enum class Kind : std::uint8_t { kAddress, kRegistry, kOther };
@@ -74,16 +78,17 @@ Applying::Applying(const ProviderOptions& options, Technitium& server, ZoneMap& 
       loop_(loop),
       filter_(filter),
       hooks_(hooks),
-      until_(loop.now() + options.deadline) {}
+      until_(loop.now() + options.deadline),
+      room_(kMostLive) {}
 
 // For one call: those that hang must not take the time of all.
 Monotonic Applying::patience() const noexcept {
   return std::min(until_, loop_.now() + options_.deadline / 3);
 }
 
-bool Applying::has_time(const Node& node) const {
+bool Applying::has_time(const Node& node, unsigned calls) const {
   const auto in_vain = in_vain_.find(node_text(node));
-  return loop_.now() + time_for_the_last(options_.deadline) < until_ &&
+  return loop_.now() + calls * time_for_the_last(options_.deadline) < until_ &&
          (in_vain == in_vain_.end() || in_vain->second < kMostInVain);
 }
 
@@ -130,7 +135,9 @@ net::Task<void> Applying::look() {
     for (const SetChange& change : unit.changes) {
       if (!change.refusal.empty()) continue;
       names[change.zone].insert(change.name);
-      if (is_finishing_ && is_within(change.owned, change.zone)) names[change.zone].insert(change.owned);
+      const std::string_view of_owned =
+          is_finishing_ ? zone_of(change.owned, map_.zones()) : std::string_view();
+      if (!of_owned.empty()) names[std::string(of_owned)].insert(change.owned);
       losses[change.zone] += change.old.size() - std::min(change.old.size(), change.want.size());
       if (!change.is_removal()) zones_[change.zone].is_wanted = true;
     }
@@ -139,6 +146,7 @@ net::Task<void> Applying::look() {
   for (auto& [zone, of_it] : names) {
     zones.push_back(zone);
     Zone& at = zones_[zone];
+    at.live.draw_on(room_);
     at.is_whole = of_it.size() > kFewNames || losses[zone] > kAlwaysDeletable;
   }
   co_await in_parallel(zones.size(), options_.parallel, [&](std::size_t i) {
@@ -149,7 +157,7 @@ net::Task<void> Applying::look() {
 
 net::Task<void> Applying::look_at(const std::string& zone, Zone& at, std::vector<std::string> names) {
   co_await find_primary(zone, at);
-  if (!at.why_not.empty()) co_return;
+  if (!at.why_not.empty() || at.is_to_be_made) co_return;
   if (at.is_whole) names = {std::string()};
   // The other half is for the other zones, which wait for this one.
   const Monotonic half_time = std::min(until_, loop_.now() + options_.deadline / 2);
@@ -173,7 +181,13 @@ net::Task<void> Applying::find_primary(const std::string& zone, Zone& at) {
     co_return;
   }
   at.why_not = map_.why_not(zone);
-  if (!options_.create_zones || options_.dry_run || !at.is_wanted || !map_.is_missing(zone)) co_return;
+  if (!options_.create_zones || !at.is_wanted || !map_.is_missing(zone)) co_return;
+  if (options_.dry_run) {
+    if (hooks_.warned) hooks_.warned(fmt::format("zone {} would be made", zone));
+    at.is_to_be_made = true;
+    at.why_not.clear();
+    co_return;
+  }
   const auto made = co_await map_.create(zone, patience());
   if (!made.has_value()) co_return;
   at.primary = made->node;
@@ -185,29 +199,67 @@ net::Task<void> Applying::find_primary(const std::string& zone, Zone& at) {
 void Applying::plan() {
   for (Unit& unit : units_) {
     Job job{.unit = &unit, .plans = {}};
-    for (const SetChange& change : unit.changes) {
-      SetPlan plan;
-      if (!change.refusal.empty()) {
-        plan.refusal = change.refusal;
-      } else if (const Zone& zone = zones_[change.zone];
-                 zone.why_not.empty() && (!is_finishing_ || is_orphan(change, zone))) {
-        plan = plan_set(change, zone.live.find(change.name, change.record_type), options_);
-      }
-      job.plans.push_back(std::move(plan));
-    }
+    for (const SetChange& change : unit.changes) job.plans.push_back(plan_of(change));
+    refuse_aliases(job);
     jobs_.push_back(std::move(job));
   }
 }
 
-// It may be about something that was made again since.
-bool Applying::is_orphan(const SetChange& change, const Zone& zone) const {
-  if (!change.is_registry || zone_of(change.owned, map_.zones()) != change.zone) return false;
+SetPlan Applying::plan_of(const SetChange& change) const {
+  SetPlan plan;
+  plan.refusal = change.refusal;
+  if (!plan.refusal.empty()) return plan;
+  const Zone& zone = zones_.find(change.zone)->second;
+  if (!zone.why_not.empty() || (is_finishing_ && !is_orphan(change))) return plan;
+  // What is written above a zone that answers for the name is seen by nobody.
+  if (const auto by = zone_of(change.name, map_.beside(change.zone)); by.size() > change.zone.size()) {
+    plan.refusal = fmt::format("it is in the zone {} of the server's, which is none of the door's", by);
+    return plan;
+  }
+  plan = plan_set(change, zone.live.find(change.name, change.record_type), options_);
+  // Somebody was faster. What is left of somebody's record that is gone keeps nobody from the name.
+  if (plan.refusal.empty() && !plan.other_owner.empty() && !is_orphan(change))
+    plan.refusal = fmt::format("it belongs to another by now: {}", base::printable_name(plan.other_owner));
+  return plan;
+}
+
+// A CNAME stands alone: the server would refuse it once that is gone whose place it is to take.
+void Applying::refuse_aliases(Job& job) const {
+  const std::vector<SetChange>& changes = job.unit->changes;
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    const SetChange& alias = changes[i];
+    if (alias.record_type != RecordType::kCname || alias.is_removal() || job.plans[i].steps.empty()) continue;
+    const RecordTable& live = zones_.find(alias.zone)->second.live;
+    for (std::size_t type = 0; type < kRecordTypes; ++type) {
+      const auto other = static_cast<RecordType>(type);
+      if (other == RecordType::kCname) continue;
+      std::size_t stay = live.find(alias.name, other).size();
+      for (std::size_t j = 0; j < changes.size(); ++j) {
+        if (changes[j].name == alias.name && changes[j].record_type == other && job.plans[j].refusal.empty())
+          stay += job.plans[j].adds - job.plans[j].deletes;
+      }
+      if (stay > 0)
+        job.plans[i].refusal =
+            fmt::format("a CNAME stands alone, and there are {} records of type {}", stay, type_name(other));
+    }
+  }
+}
+
+const Applying::Zone* Applying::zone_of_owned(const SetChange& change) const {
+  const auto zone = zones_.find(zone_of(change.owned, map_.zones()));
+  return zone == zones_.end() ? nullptr : &zone->second;
+}
+
+// Whether what it is about is not there, or not any more.
+bool Applying::is_orphan(const SetChange& change) const {
+  const Zone* const zone = zone_of_owned(change);
+  if (!change.is_registry || zone == nullptr || !zone->why_not.empty()) return false;
   SetChange owned;
   owned.name = change.owned;
   for (std::size_t i = 0; i < kRecordTypes; ++i) {
     const auto type = static_cast<RecordType>(i);
     owned.type = type_name(type);
-    if (is_about(change, owned) && !zone.live.find(owned.name, type).empty()) return false;
+    if (is_about(change, owned) && !zone->live.find(owned.name, type).empty()) return false;
   }
   return true;
 }
@@ -265,18 +317,35 @@ net::Task<void> Applying::work(Job& job) {
   note_orphans(job, stops);
 }
 
+// What goes last is not put off, since nobody would ask for it again, nor what room was made for.
+bool Applying::has_begun(const Job& job, std::size_t which) {
+  const SetChange& change = job.unit->changes[which];
+  for (std::size_t i = 0; i < which; ++i) {
+    const SetChange& before = job.unit->changes[i];
+    if (job.plans[i].steps.empty()) continue;
+    if (makes_room(before, change) || (change.is_removal() && is_about(change, before))) return true;
+  }
+  return false;
+}
+
+// For what makes room, that which takes its place as well.
+unsigned Applying::calls_of(const Job& job, std::size_t which) {
+  const SetChange& change = job.unit->changes[which];
+  const bool is_for_another = std::ranges::any_of(
+      job.unit->changes, [&change](const SetChange& other) { return makes_room(change, other); });
+  return is_for_another ? 2 : 1;
+}
+
 std::string Applying::why_not_yet(const Job& job, std::size_t which, const std::vector<Stop>& stops) const {
   const SetChange& change = job.unit->changes[which];
   const Zone& zone = zones_.find(change.zone)->second;
   if (!zone.why_not.empty()) return zone.why_not;
+  if (const Zone* const owned = is_finishing_ ? zone_of_owned(change) : nullptr;
+      owned != nullptr && !owned->why_not.empty())
+    return owned->why_not;
   if (job.plans[which].steps.empty()) return {};
-  if (std::string by = held_back_by(job, which, stops); !by.empty()) return by;
-  // What goes last is not put off: nobody would ask for it again.
-  bool has_begun = false;
-  for (std::size_t i = 0; i < which; ++i)
-    has_begun = has_begun || (is_about(change, job.unit->changes[i]) && !job.plans[i].steps.empty());
-  has_begun = has_begun && change.is_removal();
-  if (has_begun ? loop_.now() < until_ : has_time(zone.primary)) return {};
+  if (std::string by = held_back_by(job.unit->changes, which, stops); !by.empty()) return by;
+  if (has_begun(job, which) ? loop_.now() < until_ : has_time(zone.primary, calls_of(job, which))) return {};
   return loop_.now() + time_for_the_last(options_.deadline) < until_ ? "calls before it failed"
                                                                      : "there was no time for it";
 }
@@ -288,6 +357,9 @@ void Applying::note_orphans(const Job& job, const std::vector<Stop>& stops) {
     const SetChange& change = changes[i];
     if (!change.is_registry || !change.is_removal() || change.owned.empty()) continue;
     if (stops[i].why.empty() || stops[i].is_for_good) continue;
+    std::size_t bytes = 0;
+    for (const std::string& target : change.old) bytes += target.size();
+    if (bytes > kMostOrphan) continue;
     bool is_owned_gone = true;
     for (std::size_t j = 0; j < changes.size(); ++j)
       is_owned_gone = is_owned_gone && (!is_about(change, changes[j]) || stops[j].why.empty());
@@ -297,24 +369,6 @@ void Applying::note_orphans(const Job& job, const std::vector<Stop>& stops) {
                                 .record_type = std::string(type_name(RecordType::kTxt)),
                                 .labels = {{std::string(kOwnedRecordLabel), change.owned}}});
   }
-}
-
-// What has to be done before, or would be left alone, and was not.
-std::string Applying::held_back_by(const Job& job, std::size_t which, const std::vector<Stop>& stops) const {
-  const std::vector<SetChange>& changes = job.unit->changes;
-  const SetChange& change = changes[which];
-  for (std::size_t i = 0; i < changes.size(); ++i) {
-    if (stops[i].why.empty() || i == which) continue;
-    const SetChange& other = changes[i];
-    const bool is_its_owner = is_about(other, change) && !other.is_removal() && !change.is_removal();
-    const bool is_owned = is_about(change, other) && change.is_removal() == other.is_removal();
-    const bool is_in_the_way = !change.is_registry && !change.is_removal() && !other.is_registry &&
-                               other.is_removal() && other.name == change.name;
-    if (is_its_owner || is_owned || is_in_the_way)
-      return fmt::format("{} {} comes first: {}", base::printable_name(other.shown), other.type,
-                         stops[i].why);
-  }
-  return {};
 }
 
 net::Task<void> Applying::work_on(Job& job, std::size_t which, std::vector<Stop>& stops) {
@@ -338,10 +392,12 @@ net::Task<void> Applying::work_on(Job& job, std::size_t which, std::vector<Stop>
       in_vain_.erase(node_text(node));
       continue;
     }
-    if (answer.change == Change::kFailed) ++in_vain_[node_text(node)];
-    map_.forget();  // who is primary may be another now
+    if (answer.change != Change::kRefused) ++in_vain_[node_text(node)];
+    if (answer.change != Change::kNotSent) map_.forget();  // who is primary may be another now
     stops[which] = {.why = answer.reason, .is_for_good = answer.change == Change::kRefused};
-    tell(change, plan, Outcome::kFailed, node.upstream, request_ids, answer.reason);
+    const bool is_begun = answer.change != Change::kNotSent || &step != &plan.steps.front();
+    tell(change, plan, is_begun ? Outcome::kFailed : Outcome::kLeft, node.upstream, request_ids,
+         answer.reason);
     co_return;
   }
   tell(change, plan, Outcome::kDone, node.upstream, request_ids, {});

@@ -9,6 +9,7 @@
 #include "doors/externaldns/change_set.h"
 #include "doors/externaldns/provider.h"
 #include "doors/externaldns/set_plan.h"
+#include "doors/externaldns/unit_order.h"
 #include "doors/externaldns/zone_map.h"
 
 namespace claviger::doors::externaldns {
@@ -34,15 +35,11 @@ class Applying {
     std::string why_not;  // empty: it may be changed
     bool is_whole = false;  // `live` has all of it
     bool is_wanted = false;  // something is to be in it
+    bool is_to_be_made = false;  // it is not there, and in a dry run not made either
   };
   struct Job {
     Unit* unit;
     std::vector<SetPlan> plans;
-  };
-  // Why a change was not made.
-  struct Stop {
-    std::string why;  // empty: it was, or need not be
-    bool is_for_good = false;
   };
 
   net::Task<void> look();
@@ -50,17 +47,21 @@ class Applying {
   net::Task<void> find_primary(const std::string& zone, Zone& at);
   void leave_all(std::string_view why);
   void plan();
+  SetPlan plan_of(const SetChange& change) const;
+  void refuse_aliases(Job& job) const;
   void guard();
   net::Task<void> work(Job& job);
   std::string why_not_yet(const Job& job, std::size_t which, const std::vector<Stop>& stops) const;
+  static bool has_begun(const Job& job, std::size_t which);
+  static unsigned calls_of(const Job& job, std::size_t which);
   net::Task<void> work_on(Job& job, std::size_t which, std::vector<Stop>& stops);
-  std::string held_back_by(const Job& job, std::size_t which, const std::vector<Stop>& stops) const;
   void note_orphans(const Job& job, const std::vector<Stop>& stops);
-  bool is_orphan(const SetChange& change, const Zone& zone) const;
+  bool is_orphan(const SetChange& change) const;
+  const Zone* zone_of_owned(const SetChange& change) const;
   void tell(const SetChange& change, const SetPlan& plan, Outcome outcome, std::string_view upstream,
             const std::vector<std::string>& request_ids, std::string_view reason);
   Monotonic patience() const noexcept;
-  bool has_time(const Node& node) const;
+  bool has_time(const Node& node, unsigned calls) const;  // for so many, one after the other
 
   const ProviderOptions& options_;
   Technitium& server_;
@@ -70,6 +71,7 @@ class Applying {
   const ProviderHooks& hooks_;
   Monotonic until_;
   std::vector<Unit> units_;
+  std::size_t room_;  // bytes that the tables of all zones may still take
   std::map<std::string, Zone, std::less<>> zones_;
   std::vector<Job> jobs_;
   std::map<std::string, std::size_t, std::less<>> in_vain_;  // calls in a row that failed, by node_text()

@@ -7,7 +7,6 @@
 #include <map>
 #include <optional>
 #include <tuple>
-#include <unordered_map>
 #include <utility>
 
 #include "base/document.h"
@@ -19,8 +18,10 @@ namespace {
 
 // Of what belongs together each is held against each.
 constexpr std::size_t kMostOfUnit = 1000;
+constexpr std::string_view kLeftOut = "the door's filter leaves it out";
 
-// Names that have to do with each other, as groups. By hand: there may be tens of thousands.
+// Names that have to do with each other, as groups. By hand: there may be tens of thousands. In maps that are no hash tables: whoever
+// sends the names could choose them so that they collide.
 class Groups {
  public:
   std::size_t of(const std::string& name) {
@@ -38,7 +39,7 @@ class Groups {
     while (parent_[at] != at) at = parent_[at] = parent_[parent_[at]];
     return at;
   }
-  std::unordered_map<std::string, std::size_t> index_;
+  std::map<std::string, std::size_t, std::less<>> index_;
   std::vector<std::size_t> parent_;
 };
 
@@ -122,17 +123,37 @@ class Maker {
     } else {
       change.name = CLV_TRY(canonical_name(endpoint.dns_name));
     }
-    if (!filter_.lets_through(change.owned.empty() ? change.name : change.owned))
-      return refuse("the door's filter leaves it out");
-    // Who says what it is about is who sends it.
-    if (filter_.excludes(change.name)) return refuse("the door's filter leaves it out");
-    if (!change.owned.empty() && !is_beside(change.name, change.owned))
-      return refuse(fmt::format("a record about {} has no place there", change.owned));
     change.zone = zone_of(change.name, zones_);
+    CLV_TRY_VOID(check_filter(change, endpoint.dns_name));
     if (change.zone.empty()) return refuse("it is in none of the door's zones");
     if (*type == RecordType::kNs && change.name == change.zone)
       return refuse("a zone's own NS records are the server's");
+    // The server would refuse it once that whose place it takes is gone.
+    if (*type == RecordType::kCname && change.name == change.zone)
+      return refuse("a zone's own name cannot be a CNAME");
     return ok();
+  }
+  Result<void> check_filter(const SetChange& change, std::string_view sent) const {
+    if (!filter_.lets_through(change.owned.empty() ? change.name : change.owned))
+      return refuse(std::string(kLeftOut));
+    if (change.owned.empty()) return check_below(change);
+    if (!is_beside(change.name, change.owned))
+      return refuse(fmt::format("a record about {} has no place there", change.owned));
+    // What it is about is what who sends it says, unless its name says so plainly.
+    const auto by_name = canonical_name(owned_by_name(sent));
+    const bool is_plain = change.name == change.owned || (by_name.has_value() && *by_name == change.owned);
+    const std::string seen = shown_registry_name(change.name, change.zone);
+    if (is_plain ? !filter_.lists_as_excluded(seen) : filter_.lets_through(change.name)) return ok();
+    return refuse(is_plain ? std::string(kLeftOut)
+                           : fmt::format("{}: it is not TYPE-{}, so that it has to be let through itself",
+                                         kLeftOut, change.owned));
+  }
+  // A delegation, and an alias for all that is below, would be answers for what is left out there.
+  Result<void> check_below(const SetChange& change) const {
+    const bool is_for_all_below =
+        change.record_type == RecordType::kNs || change.record_type == RecordType::kDname;
+    if (!is_for_all_below || !filter_.excludes_below(change.name)) return ok();
+    return refuse(fmt::format("{}: names below it are excluded", kLeftOut));
   }
   // Prefixes and suffixes are put around the first label, which may be a '*' that something else is put for: what follows it is the same.
   static bool is_beside(std::string_view name, std::string_view owned) noexcept {
@@ -179,7 +200,7 @@ class Maker {
   const std::span<const std::string> zones_;
   const NameFilter& filter_;
   std::vector<SetChange> changes_;
-  std::unordered_map<std::string, std::size_t> index_;
+  std::map<std::string, std::size_t, std::less<>> index_;
   Groups groups_;
 };
 

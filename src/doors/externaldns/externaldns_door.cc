@@ -27,7 +27,7 @@ constexpr unsigned kRefusalsAMinute = 10;
 constexpr seconds kCheckGood{60}, kCheckFirst{1}, kCheckMost{30};
 // And what was left behind is tried again.
 constexpr seconds kTidyFirst{2}, kTidyMost{60};
-constexpr std::size_t kMostLeftBehind = 10'000;
+constexpr std::size_t kMostLeftBehind = std::size_t{4} << 20;  // bytes: some 10,000 records
 
 Error unavailable(std::string what) {
   return Error::formatted(Code::kUnavailable, Blame::kGateway, std::move(what));
@@ -181,14 +181,28 @@ void ExternalDnsDoor::reached(const Result<void>& outcome) {
   services_.log.warning("dns_door_not_ready", {{"door", services_.name}, {"reason", outcome.error().what()}});
 }
 
+std::size_t size_of(const Endpoint& endpoint) noexcept {
+  std::size_t bytes = sizeof(Endpoint) + 2 * endpoint.dns_name.size();  // once more in a label
+  for (const std::string& target : endpoint.targets) bytes += sizeof(target) + target.size();
+  return bytes;
+}
+
 // Registry's records of what is gone: ExternalDNS does not ask for them again.
 void ExternalDnsDoor::leave_behind(std::vector<Endpoint> orphans, std::string_view request_id) {
   if (orphans.empty()) return;
+  std::set<std::string, std::less<>> known;
+  for (const Endpoint& orphan : left_behind_) known.insert(orphan.dns_name);
   left_behind_by_ = request_id;
-  for (Endpoint& orphan : orphans)
-    if (left_behind_.size() < kMostLeftBehind) left_behind_.push_back(std::move(orphan));
-  tidy_at_ = services_.loop.now() + kTidyFirst;
-  tidy_again_ = kTidyFirst;
+  if (left_behind_.empty()) {
+    tidy_at_ = services_.loop.now() + kTidyFirst;
+    tidy_again_ = kTidyFirst;
+  }
+  for (Endpoint& orphan : orphans) {
+    if (left_behind_bytes_ + size_of(orphan) > kMostLeftBehind || !known.insert(orphan.dns_name).second)
+      continue;
+    left_behind_bytes_ += size_of(orphan);
+    left_behind_.push_back(std::move(orphan));
+  }
 }
 
 // What is asked for anew is nobody's orphan.
@@ -197,24 +211,32 @@ void ExternalDnsDoor::want_again(const Changes& changes) {
   std::set<std::string_view> wanted;
   for (const Endpoint& endpoint : changes.create) wanted.insert(endpoint.dns_name);
   for (const Endpoint& endpoint : changes.update_new) wanted.insert(endpoint.dns_name);
-  std::erase_if(left_behind_, [&wanted](const Endpoint& orphan) { return wanted.contains(orphan.dns_name); });
+  std::erase_if(left_behind_, [&](const Endpoint& orphan) {
+    if (!wanted.contains(orphan.dns_name)) return false;
+    left_behind_bytes_ -= size_of(orphan);
+    return true;
+  });
 }
 
-net::Task<void> ExternalDnsDoor::tidy_up(std::shared_ptr<Instance> instance) {
+// Before the records are listed, and at no other time: of a registry's record that it was shown ExternalDNS makes no other, and what it
+// makes would be nobody's if that one went meanwhile.
+net::Task<void> ExternalDnsDoor::tidy_up(Instance& instance) {
+  const bool may_tidy = !left_behind_.empty() && change_id_.empty() && services_.loop.now() >= tidy_at_ &&
+                        (!services_.may_record || services_.may_record());
+  if (!may_tidy) co_return;
   const std::string request_id = left_behind_by_;
   change_id_ = request_id;
-  Applied applied = co_await instance->provider->finish(std::exchange(left_behind_, {}));
+  left_behind_bytes_ = 0;
+  Applied applied = co_await instance.provider->finish(std::exchange(left_behind_, {}));
   note_applied(applied);
   change_id_ = {};
-  left_behind_ = std::move(applied.orphans);
-  tidy_again_ = std::min(2 * tidy_again_, kTidyMost);
-  tidy_at_ = services_.loop.now() + tidy_again_;
+  const std::chrono::seconds again = std::min(2 * tidy_again_, kTidyMost);
+  leave_behind(std::move(applied.orphans), request_id);
+  tidy_again_ = again;
+  tidy_at_ = services_.loop.now() + again;
 }
 
 void ExternalDnsDoor::look_after() {
-  const bool may_tidy = !left_behind_.empty() && change_id_.empty() && services_.loop.now() >= tidy_at_ &&
-                        (!services_.may_record || services_.may_record());
-  if (may_tidy && !is_stopped_) net::spawn(tidy_up(instance_));
   const bool is_due = check_again_.count() == 0 || services_.loop.now() - checked_ >= check_again_;
   if (is_stopped_ || is_checking_ || !is_due) return;
   is_checking_ = true;
@@ -263,10 +285,23 @@ net::Task<Result<void>> ExternalDnsDoor::serve_change(Visit& visit, Instance& in
   co_return ok();
 }
 
+net::Task<Result<void>> ExternalDnsDoor::serve_records(Visit& visit, Instance& instance) {
+  if (listings_ >= kMostListings) co_return unavailable("the records are being listed by others already");
+  const Under listing(listings_, 1);
+  co_await tidy_up(instance);
+  auto records = co_await instance.provider->records();
+  reached(records.has_value() ? ok() : Result<void>(records.error()));
+  if (!records.has_value()) co_return records.error();
+  co_await write_answer(visit, 200, kWebhookType, *records);
+  co_return ok();
+}
+
 net::Task<Result<void>> ExternalDnsDoor::serve(Visit& visit, WebhookCall call) {
   CLV_CO_TRY_VOID(check_types(*visit.head));
   const std::shared_ptr<Instance> instance = instance_;
   if (is_stopped_) co_return unavailable("the gateway is stopping");
+  if (services_.is_shedding && services_.is_shedding())
+    co_return unavailable("the gateway sheds load: it is short of memory or descriptors");
   if (call == WebhookCall::kNegotiate) {
     const DomainFilter filter = CLV_CO_TRY(co_await instance->provider->negotiate());
     std::string text;
@@ -274,15 +309,7 @@ net::Task<Result<void>> ExternalDnsDoor::serve(Visit& visit, WebhookCall call) {
     co_await write_answer(visit, 200, kWebhookType, text);
     co_return ok();
   }
-  if (call == WebhookCall::kRecords) {
-    if (listings_ >= kMostListings) co_return unavailable("the records are being listed by others already");
-    const Under listing(listings_, 1);
-    auto records = co_await instance->provider->records();
-    reached(records.has_value() ? ok() : Result<void>(records.error()));
-    if (!records.has_value()) co_return records.error();
-    co_await write_answer(visit, 200, kWebhookType, *records);
-    co_return ok();
-  }
+  if (call == WebhookCall::kRecords) co_return co_await serve_records(visit, *instance);
   const std::size_t wanted = visit.head->framing == http::Framing::kLength
                                  ? std::min<std::uint64_t>(visit.head->content_length, kMostWebhookBody)
                                  : kMostWebhookBody;

@@ -31,6 +31,7 @@ struct DoorServices {
   ApiCaller& calls;
   DoorStats& stats;
   telemetry::Log& log;
+  std::function<bool()> is_shedding;  // whether the gateway is short of memory or descriptors; null: never
   std::function<bool()> may_record;           // whether the audit log takes events; null: there is none
   std::function<void(audit::Event)> append;   // into it; null likewise
 };
@@ -50,7 +51,7 @@ class ExternalDnsDoor final : public http::Handler {
   // For requests from now on; those under way go on by what they began with.
   void use(ProviderOptions options);
   // Asks whether DNS can be reached, and notes it (DoorStats::reached()): at first at once, then when the last word on it is old.
-  // Deletes what was left behind. To be called once a second.
+  // To be called once a second.
   void look_after();
   // Nothing is asked any more.
   void stop() noexcept { is_stopped_ = true; }
@@ -63,6 +64,7 @@ class ExternalDnsDoor final : public http::Handler {
   struct Instance;
   class Under;
   net::Task<Result<void>> serve(Visit& visit, WebhookCall call);
+  net::Task<Result<void>> serve_records(Visit& visit, Instance& instance);
   net::Task<Result<void>> serve_change(Visit& visit, Instance& instance, std::string body);
   net::Task<Result<void>> enter(Visit& visit, const Instance& instance);
   net::Task<void> turn_away(Visit& visit, unsigned status, Error error);
@@ -70,7 +72,7 @@ class ExternalDnsDoor final : public http::Handler {
   net::Task<void> check(std::shared_ptr<Instance> instance);
   void want_again(const Changes& changes);
   void leave_behind(std::vector<Endpoint> orphans, std::string_view request_id);
-  net::Task<void> tidy_up(std::shared_ptr<Instance> instance);
+  net::Task<void> tidy_up(Instance& instance);
   void reached(const Result<void>& outcome);
   ChangeContext context() const;
   void record(const RecordChange& change);
@@ -98,6 +100,7 @@ class ExternalDnsDoor final : public http::Handler {
   std::size_t refusals_untold_ = 0;
   Monotonic minute_began_{};
   std::vector<Endpoint> left_behind_;  // Applied::orphans
+  std::size_t left_behind_bytes_ = 0;  // of their names and targets
   std::string left_behind_by_;  // the last request to leave some
   Monotonic tidy_at_{};
   std::chrono::seconds tidy_again_{0};

@@ -29,15 +29,23 @@ NameFilter::NameFilter(const DomainFilter& filter)
     : filter_(filter), include_(compile(filter.regex_include)), exclude_(compile(filter.regex_exclude)) {}
 NameFilter::~NameFilter() = default;
 
-bool NameFilter::excludes(std::string_view canonical_name) const {
-  const auto is_it = [canonical_name](const std::string& entry) { return is_in(entry, canonical_name); };
-  if (std::ranges::any_of(filter_.exclude, is_it)) return true;
-  return exclude_ != nullptr &&
-         (!exclude_->ok() || re2::RE2::PartialMatch(name_to_unicode(canonical_name), *exclude_));
+bool NameFilter::lists_as_excluded(std::string_view name) const noexcept {
+  return std::ranges::any_of(filter_.exclude,
+                             [name](const std::string& entry) { return is_in(entry, name); });
+}
+
+bool NameFilter::excludes_below(std::string_view canonical_name) const noexcept {
+  return std::ranges::any_of(filter_.exclude, [canonical_name](std::string_view entry) {
+    if (entry.starts_with('.')) entry.remove_prefix(1);
+    return is_within(entry, canonical_name);
+  });
 }
 
 bool NameFilter::lets_through(std::string_view canonical_name) const {
-  if (excludes(canonical_name)) return false;
+  if (lists_as_excluded(canonical_name)) return false;
+  if (exclude_ != nullptr &&
+      (!exclude_->ok() || re2::RE2::PartialMatch(name_to_unicode(canonical_name), *exclude_)))
+    return false;
   const auto is_it = [canonical_name](const std::string& entry) { return is_in(entry, canonical_name); };
   if (!filter_.include.empty() && std::ranges::none_of(filter_.include, is_it)) return false;
   return include_ == nullptr || re2::RE2::PartialMatch(name_to_unicode(canonical_name), *include_);

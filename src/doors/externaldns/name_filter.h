@@ -24,8 +24,10 @@ class NameFilter {
   NameFilter& operator=(const NameFilter&) = delete;
 
   bool lets_through(std::string_view canonical_name) const;
-  // As far as its exclusions go.
-  bool excludes(std::string_view canonical_name) const;
+  // Whether `exclude` has it, whatever the expressions say.
+  bool lists_as_excluded(std::string_view name) const noexcept;
+  // Whether `exclude` has something below it.
+  bool excludes_below(std::string_view canonical_name) const noexcept;
 
  private:
   const DomainFilter filter_;

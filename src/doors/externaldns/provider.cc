@@ -20,13 +20,29 @@ constexpr std::size_t kListings = 2;  // zones at a time: each is held until it 
 
 Error no_primary() { return Error(Code::kUnavailable, Blame::kUpstream, "no node is primary for any zone"); }
 
-// The endpoints of a zone, one for each name and type, behind one another. Not those that a longer zone of `zones` hides: it answers for them.
-void write_records(std::string& out, std::string_view zone, std::span<const std::string> zones,
-                   const RecordTable& records) {
+// ExternalDNS reads no further, and would take the rest for broken.
+Error too_much() {
+  return Error(Code::kTooLarge, Blame::kOperator,
+               "the records are more than ExternalDNS reads (32 MiB): give the door fewer zones");
+}
+
+// Some records differ in what says nothing to ExternalDNS: to it they are one.
+Result<void> add_target(Endpoint& endpoint, std::string_view target, std::size_t& bytes) {
+  if (!endpoint.targets.empty() && endpoint.targets.back() == target) return ok();
+  bytes += target.size();
+  if (bytes > kMostWebhookBody) return too_much();
+  endpoint.targets.emplace_back(target);
+  return ok();
+}
+
+// The endpoints of a zone, one for each name and type, behind one another. Not those that a longer zone hides, of `zones` or of `beside`:
+// it answers for them.
+Result<void> write_records(std::string& out, std::string_view zone, std::span<const std::string> zones,
+                           std::span<const std::string> beside, const RecordTable& records) {
   for (std::size_t first = 0; first < records.size();) {
     const std::size_t end = records.end_of_set(first);
     const LiveRecord one = records.at(first);
-    if (zones.size() > 1 && zone_of(one.name, zones) != zone) {
+    if (zone_of(one.name, zones) != zone || zone_of(one.name, beside).size() > zone.size()) {
       first = end;
       continue;
     }
@@ -35,10 +51,13 @@ void write_records(std::string& out, std::string_view zone, std::span<const std:
         one.type == RecordType::kTxt ? shown_registry_name(one.name, zone) : std::string(one.name);
     endpoint.record_type = type_name(one.type);
     endpoint.ttl = one.ttl;
-    for (; first < end; ++first) endpoint.targets.emplace_back(records.at(first).target);
+    std::size_t bytes = 0;
+    for (; first < end; ++first) CLV_TRY_VOID(add_target(endpoint, records.at(first).target, bytes));
     if (out.size() > 1) out += ',';
     write_endpoint(out, endpoint);
+    if (out.size() > kMostWebhookBody) return too_much();
   }
+  return ok();
 }
 
 }  // namespace
@@ -102,8 +121,7 @@ Result<void> Provider::State::check_zones() const {
     if (map_.primary_of(zone) == nullptr && !map_.is_missing(zone))
       return Error::formatted(Code::kUnavailable, Blame::kUpstream, map_.why_not(zone));
   }
-  const bool may_make_one = options_.create_zones && !options_.dry_run;
-  if (map_.has_primaries() || may_make_one) return ok();
+  if (map_.has_primaries() || options_.create_zones) return ok();
   if (map_.zones().empty()) return no_primary();
   return Error::formatted(Code::kUnavailable, Blame::kUpstream, map_.why_not(map_.zones().front()));
 }
@@ -130,12 +148,14 @@ net::Task<void> Provider::State::list(const std::string& zone, Monotonic until, 
     went = listed.error();
     co_return;
   }
+  if (!went.has_value()) co_return;
+  if (!std::ranges::binary_search(map_.zones(), zone)) {
+    went =
+        Error::formatted(Code::kUnavailable, Blame::kUpstream, fmt::format("{} went away meanwhile", zone));
+    co_return;
+  }
   records.sort();
-  write_records(out, zone, map_.zones(), records);
-  // ExternalDNS reads no further, and would take the rest for broken.
-  if (out.size() > kMostWebhookBody)
-    went = Error(Code::kTooLarge, Blame::kOperator,
-                 "the records are more than ExternalDNS reads (32 MiB): give the door fewer zones");
+  went = write_records(out, zone, map_.zones(), map_.beside(zone), records);
 }
 
 net::Task<Result<std::string>> Provider::State::records() {

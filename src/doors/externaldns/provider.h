@@ -22,7 +22,7 @@ enum class Outcome : std::uint8_t {
   kDryRun,     // would have been changed
   kRefused,    // not sent, and will not be: no such zone, no valid record, the guard
   kFailed,  // sent, or prepared, in vain; part of it may be done. The next cycle goes on from what is there
-  kLeft,  // not begun: the deadline, or no node that takes writes
+  kLeft,  // not begun: the deadline, no node that takes writes, or the gateway does not let it through
 };
 std::string_view outcome_name(Outcome outcome) noexcept;  // "done", "unchanged", "dry_run", ...
 

@@ -211,48 +211,6 @@ TEST_F(ProviderFaultsTest, TellsOnlyWhatItWouldDoInADryRun) {
                                 "dry_run www.example.com A: [] to [300 192.0.2.1]"));
 }
 
-// The label that says so is the caller's own word.
-TEST_F(ProviderFaultsTest, KeepsToTheFilterForOwnersRecordsToo) {
-  options.filter = {.include = {"apps.example.com"}};
-  Endpoint smuggled = one("_acme-challenge.example.com", "TXT", {"x"});
-  for (const std::string& text : {std::string("x"), std::string(kOwner)}) {
-    smuggled.targets = {text};
-    for (const char* owned :
-         {"y", "example.com", "apps.example.com", "www.apps.example.com", "*.apps.example.com"}) {
-      smuggled.labels["ownedRecord"] = owned;
-      EXPECT_EQ(apply({.create = {smuggled}}).refused, 1U) << owned;
-    }
-  }
-  options.filter = {.include = {"example.com"}, .exclude = {"secure.example.com"}};
-  again();
-  smuggled.dns_name = "a-s.secure.example.com";
-  smuggled.labels["ownedRecord"] = "s.example.com";
-  EXPECT_EQ(apply({.create = {smuggled}}).refused, 1U);
-  options.filter = {.include = {"apps.example.com"}};
-  again();
-  EXPECT_TRUE(apply({.create = {owner("a-www.apps.example.com", "www.apps.example.com")}}).is_whole());
-}
-
-TEST_F(ProviderFaultsTest, KeepsToExpressionsAsWell) {
-  options.filter = {.regex_include = "^[a-z]+[.]example[.]com$", .regex_exclude = "^secret"};
-  const Applied applied = apply(
-      {.create = {one("www.example.com", "A", {"192.0.2.1"}), one("www2.example.com", "A", {"192.0.2.1"}),
-                  one("secret.example.com", "A", {"192.0.2.1"})}});
-  EXPECT_EQ(applied.done, 1U);
-  EXPECT_EQ(applied.refused, 2U);
-}
-
-TEST_F(ProviderFaultsTest, KeepsToTheFilter) {
-  options.filter = {.include = {"in.example.com", ".below.example.com"}, .exclude = {"not.in.example.com"}};
-  const Applied applied = apply(
-      {.create = {
-           one("a.in.example.com", "A", {"192.0.2.1"}), one("in.example.com", "A", {"192.0.2.1"}),
-           one("x.below.example.com", "A", {"192.0.2.1"}), one("below.example.com", "A", {"192.0.2.1"}),
-           one("x.not.in.example.com", "A", {"192.0.2.1"}), one("out.example.com", "A", {"192.0.2.1"})}});
-  EXPECT_EQ(applied.done, 3U);
-  EXPECT_EQ(applied.refused, 3U);
-}
-
 // --- What is left behind ---
 
 class OrphansTest : public ProviderFaultsTest {
@@ -304,6 +262,29 @@ TEST_F(OrphansTest, AreNotWhatIsHeldBackWithItsRecord) {
                                 owner("a-www.example.com", "www.example.com")}})
                   .orphans,
               IsEmpty());
+}
+
+// "a-sub.example.com" is in the zone above the one that it is about.
+TEST_F(OrphansTest, MayBeAboutANameOfAnotherZone) {
+  options.zones = {"example.com", "sub.example.com"};
+  server.nodes["a"].zones["sub.example.com"] = "Primary";
+  server.zones["sub.example.com"] = {{.name = "sub.example.com", .type = "A", .value = "192.0.2.1"}};
+  have("a-sub.example.com", "TXT", std::string(kOwner));
+  const std::vector<Endpoint> orphans = {owner("a-sub.example.com", "sub.example.com")};
+  EXPECT_TRUE(finish(provider().finish(orphans)).is_whole());
+  EXPECT_THAT(server.records(), SizeIs(1)) << "what it is about is there";
+  server.zones["sub.example.com"].clear();
+  EXPECT_EQ(finish(provider().finish(orphans)).done, 1U);
+  EXPECT_THAT(server.records(), IsEmpty());
+}
+
+// They are kept in memory, and whoever can reach the door can send any number.
+TEST_F(OrphansTest, AreNoneOfTheRegistrysWhereTheyAreLong) {
+  server.nodes["a"].is_down = true;
+  Endpoint orphan = owner("a-www.example.com", "www.example.com");
+  EXPECT_THAT(apply({.remove = {orphan}}).orphans, SizeIs(1));
+  orphan.targets.push_back("heritage=external-dns," + std::string(5000, 'x'));
+  EXPECT_THAT(apply({.remove = {orphan}}).orphans, IsEmpty());
 }
 
 // Each is held against each of what belongs together, which is bounded where it is refused.
@@ -424,6 +405,42 @@ TEST_F(ProviderFaultsTest, ListsNothingWhereNoneOfItsZonesIsThere) {
   options.zones = {"gone.example"};
   EXPECT_FALSE(finish(provider().records()).has_value()) << "ExternalDNS would make everything anew";
   EXPECT_FALSE(finish(provider().check()).has_value());
+}
+
+TEST_F(ProviderFaultsTest, MakesNoZoneInADryRunButTellsWhatItWouldPutThere) {
+  options.zones = {"new.example"};
+  options.create_zones = options.dry_run = true;
+  EXPECT_THAT(listed(), IsEmpty());
+  const Applied applied = apply({.create = {one("www.new.example", "A", {"192.0.2.1"})}});
+  EXPECT_TRUE(applied.is_whole()) << applied.reason;
+  EXPECT_EQ(applied.dry_run, 1U);
+  EXPECT_THAT(warnings, ::testing::Contains("zone new.example would be made"));
+  EXPECT_FALSE(server.zones.contains("new.example"));
+}
+
+// Whatever is written above it: the server looks no further than into the longest zone that it has.
+TEST_F(ProviderFaultsTest, RefusesWhatAnotherZoneOfTheServerAnswersFor) {
+  server.nodes["a"].zones["sub.example.com"] = "Forwarder";
+  have("old.sub.example.com", "A", "192.0.2.1");
+  EXPECT_THAT(listed(), IsEmpty());
+  const Applied applied = apply({.create = {one("www.sub.example.com", "A", {"192.0.2.1"}),
+                                            owner("a-www.sub.example.com", "www.sub.example.com"),
+                                            one("www.example.com", "A", {"192.0.2.1"})}});
+  EXPECT_EQ(applied.refused, 2U);
+  EXPECT_EQ(applied.done, 1U);
+  EXPECT_THAT(applied.reason, HasSubstr("it is in the zone sub.example.com of the server's"));
+}
+
+// Nothing of it reached the server: it is no event, which whoever sends it could have any number of.
+TEST_F(ProviderFaultsTest, HasNotBegunWhatTheGatewayDoesNotLetThrough) {
+  server.instead = [](std::string_view call) -> std::optional<Result<ApiAnswer>> {
+    if (call.find(" add ") == std::string_view::npos) return std::nullopt;
+    return Result<ApiAnswer>(ApiAnswer{.status = 403, .body = {}, .error_code = "denied"});
+  };
+  const Applied applied = apply({.create = {one("www.example.com", "A", {"192.0.2.1"})}});
+  EXPECT_EQ(applied.left, 1U);
+  EXPECT_EQ(applied.failed, 0U);
+  EXPECT_THAT(applied.reason, HasSubstr("denied"));
 }
 
 // What ExternalDNS has not seen it would write over.

@@ -33,6 +33,13 @@ TEST_F(ProviderTest, ListsOneEndpointForEachNameAndType) {
                                     one("www.example.com", "A", {"192.0.2.1", "192.0.2.2"}, 300)));
 }
 
+// The server may tell records apart that are the same to ExternalDNS, which would ask for one of them to go for ever.
+TEST_F(ProviderTest, ListsATargetOnce) {
+  have("www.example.com", "A", "192.0.2.1");
+  have("www.example.com", "A", "192.0.2.1");
+  EXPECT_THAT(listed(), ElementsAre(one("www.example.com", "A", {"192.0.2.1"}, 300)));
+}
+
 TEST_F(ProviderTest, LeavesOutWhatIsTheZonesOwnAndWhatItDoesNotKnow) {
   have("app.example.com", "APP", "");
   EXPECT_THAT(listed(), IsEmpty());

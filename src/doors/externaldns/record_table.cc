@@ -20,6 +20,12 @@ Result<void> RecordTable::add(const LiveRecord& record) {
       record.name.size() + record.target.size() + record.identity.size() + 1 + record.options.size();
   if (text_.size() + text_bytes + (rows + 1) * sizeof(Row) > kMostBytes)
     return Error(Code::kUpstreamFailed, Blame::kUpstream, "the server lists more than 96 MiB of records");
+  if (room_ != nullptr) {
+    if (text_bytes + sizeof(Row) > *room_)
+      return Error(Code::kUpstreamFailed, Blame::kUpstream,
+                   "the zones of these changes have too many records");
+    *room_ -= text_bytes + sizeof(Row);
+  }
   Row row{.name = {}, .target = keep(record.target), .more = {0, 0}, .ttl = record.ttl, .type = record.type};
   std::vector<Row>& rows_of_it = record.is_opaque ? opaque_ : rows_;
   // Rows of a name come one after the other.

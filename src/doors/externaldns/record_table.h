@@ -34,6 +34,9 @@ class RecordTable {
   static constexpr std::size_t kMostRecords = 1'000'000;
   static constexpr std::size_t kMostBytes = std::size_t{96} << 20;  // rows and text
 
+  // Several may take from one number of bytes, besides their own. Requires: nothing is in it yet; `room` outlives it.
+  void draw_on(std::size_t& room) noexcept { room_ = &room; }
+
   // kUpstreamFailed: there are more than that.
   Result<void> add(const LiveRecord& record);
   // By name, type, target; before what is below.
@@ -60,6 +63,7 @@ class RecordTable {
     return std::string_view(text_).substr(where.at, where.size);
   }
 
+  std::size_t* room_ = nullptr;  // null: its own alone
   std::vector<Row> rows_, opaque_;
   std::string text_;
 };

@@ -31,5 +31,24 @@ TEST(RecordTable, FindsWhatIsOfANameAndType) {
   EXPECT_EQ(table.end_of_set(0), 1U);
 }
 
+TEST(RecordTable, TakesFromWhatIsSharedWithOthers) {
+  std::size_t room = 300;
+  RecordTable first, second;
+  first.draw_on(room);
+  second.draw_on(room);
+  const LiveRecord record{.name = "www.example.com",
+                          .type = RecordType::kA,
+                          .ttl = 300,
+                          .target = "192.0.2.1",
+                          .identity = {},
+                          .options = {}};
+  std::size_t added = 0;
+  while ((added % 2 == 0 ? first : second).add(record).has_value()) ++added;
+  EXPECT_GE(added, 3U);
+  EXPECT_LE(added, 10U);
+  EXPECT_FALSE(first.add(record).has_value());
+  EXPECT_FALSE(second.add(record).has_value());
+}
+
 }  // namespace
 }  // namespace claviger::doors::externaldns

@@ -95,6 +95,11 @@ class Planner {
     };
     return !change_.is_removal() || std::ranges::any_of(change_.old, may_have_same_owner);
   }
+  void note_owner(std::string_view owner) {
+    const auto names = [owner](const std::string& text) { return heritage_owner(txt_text(text)) == owner; };
+    if (owner.empty() || !change_.is_registry || !change_.old.empty()) return;
+    if (std::ranges::none_of(change_.want, names)) plan_.other_owner = owner;
+  }
   void tell() {
     std::vector<std::string_view> before, after;
     for (const LiveRecord& record : live_) {
@@ -103,6 +108,7 @@ class Planner {
       if (std::ranges::none_of(gone_, is_it)) after.push_back(before.back());
     }
     for (const std::string* target : added_) after.push_back(*target);
+    for (const LiveRecord* record : gone_) note_owner(heritage_owner(txt_text(record->target)));
     for (const std::string* target : added_) append_word(plan_.added, *target);
     for (const LiveRecord* record : gone_) append_word(plan_.removed, record->target);
     plan_.adds = added_.size();

@@ -73,6 +73,12 @@ std::string words_of(const ApiAnswer& answer) {
   return words;
 }
 
+// Before anything is sent on.
+bool is_not_let_through(std::string_view error_code) noexcept {
+  constexpr std::string_view kCodes[] = {"denied", "limited", "unauthenticated", "no_upstream"};
+  return std::ranges::find(kCodes, error_code) != std::ranges::end(kCodes);
+}
+
 // Why an answer is none of the server's own, if it is not.
 std::optional<std::string> is_no_answer(const ApiAnswer& answer) {
   if (!answer.error_code.empty()) return words_of(answer);
@@ -226,6 +232,7 @@ net::Task<ChangeAnswer> Technitium::change(Node node, std::string_view path, std
   came.request_id = answer->request_id;
   if (const auto why = is_no_answer(*answer)) {
     failed(*why);
+    if (is_not_let_through(answer->error_code)) came.change = Change::kNotSent;
     co_return came;
   }
   const auto body = base::parse_json(answer->body, "its answer");

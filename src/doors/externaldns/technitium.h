@@ -39,11 +39,12 @@ enum class Change : std::uint8_t {
   kDone,
   kWasSo,    // what is to be added is there, what is to be deleted is not
   kRefused,  // by the server, for good reason: another try would end the same
-  kFailed,   // the node, the way to it, or the gateway: it may be done or not
+  kFailed,   // the node, or the way to it: it may be done or not
+  kNotSent,  // the gateway did not let it through
 };
 struct ChangeAnswer {
   Change change = Change::kFailed;
-  std::string reason;  // kRefused, kFailed
+  std::string reason;  // kRefused, kFailed, kNotSent
   std::string request_id;
 };
 

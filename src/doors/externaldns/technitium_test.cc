@@ -150,6 +150,10 @@ TEST_F(TechnitiumTest, TellsWhatWillNotBeOtherwiseNextTimeFromWhatMay) {
     EXPECT_EQ(changed().reason, message);
   }
   answers.to = [](std::string_view) { return ApiAnswer{.status = 403, .body = "", .error_code = "denied"}; };
+  EXPECT_EQ(changed().change, Change::kNotSent);
+  answers.to = [](std::string_view) {
+    return ApiAnswer{.status = 502, .body = "", .error_code = "upstream_failed"};
+  };
   EXPECT_EQ(changed().change, Change::kFailed);
   answers.to = [](std::string_view) { return body(R"({"status":"ok"})"); };
   EXPECT_EQ(changed().change, Change::kDone);

@@ -12,6 +12,8 @@ namespace {
 
 // One node that hangs must not take the time of all.
 constexpr std::chrono::seconds kPatience{3};
+// A node that has others each time must not fill the memory while another does not answer.
+constexpr std::size_t kMostHad = 2 * ZoneSink::kMostZones;
 
 }  // namespace
 
@@ -46,13 +48,16 @@ net::Task<bool> ZoneMap::ask(Round& round, Node node, Monotonic until) {
     co_return false;
   }
   asked.failed_at.reset();
+  std::vector<std::string>& names = round.names[name];
   for (const ServerZone& zone : *zones) {
+    names.push_back(zone.name);
     if (!is_wanted(zone)) continue;
     Found& found = round.found[zone.name];
     if (found.primary.has_value()) continue;  // a node that is preferred
     if (zone.type == "Primary") found.primary = node;
     else found.elsewhere = fmt::format("{} on {}", zone.type, name);
   }
+  std::ranges::sort(names);
   co_return true;
 }
 
@@ -109,7 +114,7 @@ net::Task<std::optional<MadeZone>> ZoneMap::create(std::string zone, Monotonic u
     if (answer.change == Change::kWasSo) forget();
     else warnings_.push_back(fmt::format("zone {} cannot be made: {}", zone, answer.reason));
     // Of a call that failed nobody knows whether it was done: another node must not have it as well.
-    if (answer.change != Change::kRefused) break;
+    if (answer.change != Change::kRefused && answer.change != Change::kNotSent) break;
   }
   co_return std::nullopt;
 }
@@ -124,7 +129,7 @@ void ZoneMap::publish(Round round) {
     std::erase_if(had_primary_, [this](const std::string& zone) { return !known_.found.contains(zone); });
   zones_.clear();
   for (const auto& [name, found] : known_.found) {
-    if (found.primary.has_value()) had_primary_.insert(name);
+    if (found.primary.has_value() && had_primary_.size() < kMostHad) had_primary_.insert(name);
     // The node that is primary for it may be one that has not answered since the start.
     else if (!has_seen_all_once_) zones_.push_back(name);
   }
@@ -170,6 +175,13 @@ void ZoneMap::take_over(const ZoneMap& other) {
 const Node* ZoneMap::primary_of(std::string_view zone) const {
   const auto found = known_.found.find(zone);
   return found != known_.found.end() && found->second.primary.has_value() ? &*found->second.primary : nullptr;
+}
+
+std::span<const std::string> ZoneMap::beside(std::string_view zone) const {
+  const Node* const primary = primary_of(zone);
+  if (primary == nullptr) return {};
+  const auto names = known_.names.find(node_text(*primary));
+  return names == known_.names.end() ? std::span<const std::string>() : names->second;
 }
 
 bool ZoneMap::has_primaries() const noexcept {

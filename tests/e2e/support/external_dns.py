@@ -68,26 +68,32 @@ def leave_out(text, kept):
     return "\n".join(line for line, of in named if not of or of[1] in kept)
 
 
-def build(place):
+def run_go(*arguments, cwd):
+    """What it prints. Skips the test where it fails."""
     go, env = toolchain()
     env = {**os.environ, **env, "GOTOOLCHAIN": "local", "GOWORK": "off", "CGO_ENABLED": "0"}
+    done = subprocess.run([go, *arguments], capture_output=True, text=True, timeout=1800, cwd=cwd, env=env)
+    if done.returncode:
+        is_missing(f"external-dns {VERSION} cannot be had: {' '.join(done.stderr.strip().splitlines()[-2:])}")
+    return done.stdout
+
+
+def module():
+    """Where Go keeps its sources, and its chart, which are fetched on first use. Not to be written to."""
+    with tempfile.TemporaryDirectory() as anywhere:
+        return pathlib.Path(json.loads(run_go("mod", "download", "-json", f"{MODULE}@{VERSION}", cwd=anywhere))["Dir"])
+
+
+def build(place):
     KEPT.mkdir(parents=True, exist_ok=True)
-
-    def run(*command, cwd):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=1800, cwd=cwd, env=env)
-        if done.returncode:
-            is_missing(f"external-dns {VERSION} could not be built: {' '.join(done.stderr.strip().splitlines()[-2:])}")
-        return done.stdout
-
     with tempfile.TemporaryDirectory(dir=KEPT) as made:
-        module = json.loads(run(go, "mod", "download", "-json", f"{MODULE}@{VERSION}", cwd=made))
         source = pathlib.Path(made, "source")
-        shutil.copytree(module["Dir"], source, copy_function=shutil.copyfile)
+        shutil.copytree(module(), source, copy_function=shutil.copyfile)
         for each in [source, *source.rglob("*")]:
             each.chmod(0o755 if each.is_dir() else 0o644)  # the cache's are read-only
         for name, kept in FACTORIES.items():
             (source / name).write_text(leave_out((source / name).read_text(), kept))
-        run(go, "build", "-trimpath", "-ldflags=-s -w", "-o", f"{made}/external-dns", ".", cwd=source)
+        run_go("build", "-trimpath", "-ldflags=-s -w", "-o", f"{made}/external-dns", ".", cwd=source)
         os.rename(f"{made}/external-dns", place)  # atomic: another run may have been first
 
 

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// A name that becomes an alias, or no longer is one, and one that two want: it has an answer, and an owner, wherever it ends.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "doors/externaldns/testing/provider_fixture.h"
+
+namespace claviger::doors::externaldns {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::kOwner;
+using testing::Strings;
+
+constexpr std::string_view kTheirs = "heritage=external-dns,external-dns/owner=them";
+
+class ProviderConversionTest : public testing::ProviderFixture {
+ protected:
+  static Changes to_alias(const std::string& name, Strings targets = {"other.example"}) {
+    return {.create = {one(name, "CNAME", std::move(targets)), owner("cname-" + name, name)},
+            .remove = {one(name, "A", {"192.0.2.1"}), owner("a-" + name, name)}};
+  }
+  void have_address(const std::string& name, const std::string& owners_name) {
+    have(name, "A", "192.0.2.1");
+    have(owners_name, "TXT", std::string(kOwner));
+  }
+};
+
+TEST_F(ProviderConversionTest, TakesNoAddressAwayForAnAliasThatCannotBe) {
+  have_address("example.com", "a-_apex_.example.com");
+  have_address("www.example.com", "a-www.example.com");
+  have_address("mail.example.com", "a-mail.example.com");
+  have("mail.example.com", "MX", "10 mx.example");
+  have_address("hand.example.com", "a-hand.example.com");
+  have("hand.example.com", "A", "192.0.2.99");
+  const auto before = server.records();
+  for (const Changes& changes :
+       {to_alias("example.com"), to_alias("www.example.com", {"a.example", "b.example"}),
+        to_alias("mail.example.com"), to_alias("hand.example.com")}) {
+    EXPECT_FALSE(apply(changes).is_whole());
+    EXPECT_THAT(server.writes(), IsEmpty()) << changes.create[0].dns_name;
+  }
+  EXPECT_EQ(server.records(), before);
+}
+
+TEST_F(ProviderConversionTest, TakesNoAddressAwayForAnAliasWhoseOwnerCannotBeWrittenDown) {
+  have_address("www.example.com", "a-www.example.com");
+  server.instead = [](std::string_view call) -> std::optional<Result<ApiAnswer>> {
+    if (call.find(" add cname-") == std::string_view::npos) return std::nullopt;
+    return Result<ApiAnswer>(Error(Code::kUpstreamFailed, Blame::kUpstream, "hung up"));
+  };
+  const Applied applied = apply(to_alias("www.example.com"));
+  EXPECT_EQ(applied.failed, 1U);
+  EXPECT_EQ(applied.left, 3U);
+  EXPECT_THAT(applied.orphans, IsEmpty());
+  EXPECT_THAT(server.records(), Contains("www A 300 192.0.2.1"));
+  server.instead = nullptr;
+  EXPECT_TRUE(apply(to_alias("www.example.com")).is_whole());
+  EXPECT_THAT(server.records(),
+              ElementsAre(fmt::format("cname-www TXT 300 {}", kOwner), "www CNAME 300 other.example"));
+}
+
+TEST_F(ProviderConversionTest, TakesNoAliasAwayForAnAddressThatIsNone) {
+  have("www.example.com", "CNAME", "other.example");
+  have("cname-www.example.com", "TXT", std::string(kOwner));
+  const Applied applied = apply(
+      {.create = {one("www.example.com", "A", {"nonsense"}), owner("a-www.example.com", "www.example.com")},
+       .remove = {one("www.example.com", "CNAME", {"other.example"}),
+                  owner("cname-www.example.com", "www.example.com")}});
+  EXPECT_FALSE(applied.is_whole());
+  EXPECT_THAT(server.writes(), IsEmpty());
+}
+
+// The answer to the delete comes when there is time for nothing that is begun anew.
+TEST_F(ProviderConversionTest, PutsTheAliasWhereRoomWasMadeForItHoweverLateItIs) {
+  have("www.example.com", "A", "192.0.2.1");
+  options.deadline = std::chrono::milliseconds(1600);
+  server.delay = std::chrono::milliseconds(480);  // zones, the name, the delete: 160 ms are left
+  server.afterwards = [this](std::string_view call) -> std::optional<Result<ApiAnswer>> {
+    if (call.find(" delete ") != std::string_view::npos) server.delay = std::chrono::milliseconds(0);
+    return std::nullopt;
+  };
+  const Applied applied = apply({.create = {one("www.example.com", "CNAME", {"other.example"})},
+                                 .remove = {one("www.example.com", "A", {"192.0.2.1"})}});
+  EXPECT_TRUE(applied.is_whole()) << applied.reason;
+  EXPECT_THAT(server.records(), ElementsAre("www CNAME 300 other.example"));
+}
+
+TEST_F(ProviderConversionTest, MakesNoRoomWithoutTimeForWhatItIsFor) {
+  have("www.example.com", "A", "192.0.2.1");
+  options.deadline = std::chrono::milliseconds(1600);
+  server.delay = std::chrono::milliseconds(640);  // 320 ms are left: for one call, and not for two
+  const Applied applied = apply({.create = {one("www.example.com", "CNAME", {"other.example"})},
+                                 .remove = {one("www.example.com", "A", {"192.0.2.1"})}});
+  EXPECT_EQ(applied.left, 2U);
+  EXPECT_THAT(server.records(), ElementsAre("www A 300 192.0.2.1"));
+}
+
+// Who comes second, and saw nothing of it when it asked.
+TEST_F(ProviderConversionTest, LeavesANameToWhoeverWasFaster) {
+  have("www.example.com", "A", "192.0.2.1");
+  have("a-www.example.com", "TXT", std::string(kTheirs));
+  const auto before = server.records();
+  const Applied applied = apply({.create = {one("www.example.com", "A", {"192.0.2.2"}),
+                                            owner("a-www.example.com", "www.example.com")}});
+  EXPECT_EQ(applied.refused, 1U);
+  EXPECT_EQ(applied.left, 1U);
+  EXPECT_THAT(applied.reason, HasSubstr("it belongs to another by now: them"));
+  EXPECT_EQ(server.records(), before);
+}
+
+TEST_F(ProviderConversionTest, TakesANameOverOfWhichOnlyTheOwnersRecordIsLeft) {
+  have("a-www.example.com", "TXT", std::string(kTheirs));
+  EXPECT_TRUE(apply({.create = {one("www.example.com", "A", {"192.0.2.2"}),
+                                owner("a-www.example.com", "www.example.com")}})
+                  .is_whole());
+  EXPECT_THAT(server.records(), ElementsAre(fmt::format("a-www TXT 300 {}", kOwner), "www A 300 192.0.2.2"));
+}
+
+}  // namespace
+}  // namespace claviger::doors::externaldns
