@@ -6,12 +6,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <array>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "net/testing/loop_fixture.h"
+#include "doors/externaldns/testing/door_visits.h"
 
 namespace claviger::doors::externaldns {
 namespace {
@@ -36,11 +35,8 @@ class NobodyThere final : public ApiCaller {
   unsigned calls = 0;
 };
 
-struct DoorTest : ::testing::Test, net::testing::LoopFixture {
-  net::BufferPool buffers;
-  telemetry::WorkerMetrics metrics;
+struct DoorTest : ::testing::Test, testing::DoorVisits {
   telemetry::Log log{telemetry::Level::kError, STDERR_FILENO, real_clock()};
-  std::shared_ptr<const http::ServerLimits> limits = std::make_shared<const http::ServerLimits>();
   NobodyThere calls;
   DoorStats stats;
   bool has_room = true;
@@ -70,35 +66,7 @@ struct DoorTest : ::testing::Test, net::testing::LoopFixture {
     return options;
   }
 
-  net::Task<void> serve(std::unique_ptr<net::Stream> near, bool& over) {
-    {
-      http::ServerConnection connection(std::move(near), net::Endpoint{*base::parse_ip("127.0.0.1"), 1},
-                                        buffers, limits, metrics);
-      co_await http::serve(connection, *door);
-    }
-    over = true;
-  }
-  // Everything that is answered until the door hangs up.
-  std::string send(const std::string& request) {
-    net::testing::StreamPair pair(loop());
-    bool over = false;
-    net::spawn(serve(std::move(pair.near), over));
-    std::string_view left = request;
-    std::string heard;
-    std::array<char, 65536> buffer;
-    const auto turn = [&] {
-      Result<std::size_t> moved{std::size_t{0}};
-      while (!left.empty() && pair.far->try_write(left, moved) == net::Stream::Io::kDone && moved.has_value())
-        left.remove_prefix(*moved);
-      while (pair.far->try_read(buffer, moved) == net::Stream::Io::kDone && moved.has_value() && *moved > 0)
-        heard.append(buffer.data(), *moved);
-      if (heard.contains("\r\n\r\n")) pair.far->shutdown_write();
-      return over;
-    };
-    EXPECT_TRUE(run_until(turn)) << request.substr(0, 100);
-    turn();
-    return heard;
-  }
+  std::string send(const std::string& request) { return DoorVisits::send(*door, request); }
   std::string get(const std::string& path, const std::string& fields = kAccept) {
     return send("GET " + path + " HTTP/1.1\r\nHost: localhost:8888\r\nConnection: close\r\n" + fields +
                 "\r\n");

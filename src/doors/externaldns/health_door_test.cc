@@ -4,12 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <array>
 #include <optional>
 #include <string>
 
 #include "base/testing/fake_clock.h"
-#include "net/testing/loop_fixture.h"
+#include "doors/externaldns/testing/door_visits.h"
 
 namespace claviger::doors::externaldns {
 namespace {
@@ -24,16 +23,13 @@ struct StandingClock {
   base::testing::FakeClock clock;
 };
 
-struct HealthDoorTest : ::testing::Test, StandingClock, net::testing::LoopFixture {
-  net::BufferPool buffers;
-  telemetry::WorkerMetrics metrics;
-  std::shared_ptr<const http::ServerLimits> limits = std::make_shared<const http::ServerLimits>();
+struct HealthDoorTest : ::testing::Test, StandingClock, testing::DoorVisits {
   bool is_alive = true;
   std::string why_not;
   unsigned pages = 0;
   std::optional<HealthDoor> door;
 
-  HealthDoorTest() : LoopFixture(clock) { open(true); }
+  HealthDoorTest() : DoorVisits(clock) { open(true); }
   void open(bool is_on_loopback) {
     door.emplace(HealthServices{.is_on_loopback = is_on_loopback,
                                 .is_alive = [this] { return is_alive; },
@@ -41,33 +37,7 @@ struct HealthDoorTest : ::testing::Test, StandingClock, net::testing::LoopFixtur
                                 .metrics = [this] { return "pages " + std::to_string(++pages) + "\n"; }});
   }
 
-  net::Task<void> serve(std::unique_ptr<net::Stream> near, bool& over) {
-    {
-      http::ServerConnection connection(std::move(near), net::Endpoint{*base::parse_ip("127.0.0.1"), 1},
-                                        buffers, limits, metrics);
-      co_await http::serve(connection, *door);
-    }
-    over = true;
-  }
-  // Everything that is answered until the door hangs up.
-  std::string send(const std::string& request) {
-    net::testing::StreamPair pair(loop());
-    bool over = false;
-    net::spawn(serve(std::move(pair.near), over));
-    std::string heard;
-    std::array<char, 65536> buffer;
-    Result<std::size_t> moved{std::size_t{0}};
-    EXPECT_EQ(pair.far->try_write(request, moved), net::Stream::Io::kDone);
-    const auto turn = [&] {
-      while (pair.far->try_read(buffer, moved) == net::Stream::Io::kDone && moved.has_value() && *moved > 0)
-        heard.append(buffer.data(), *moved);
-      if (heard.contains("\r\n\r\n")) pair.far->shutdown_write();
-      return over;
-    };
-    EXPECT_TRUE(run_until(turn)) << request;
-    turn();
-    return heard;
-  }
+  std::string send(const std::string& request) { return DoorVisits::send(*door, request); }
   std::string get(const std::string& path, const std::string& host = "127.0.0.1:8080") {
     return send("GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n");
   }

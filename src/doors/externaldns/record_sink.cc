@@ -50,17 +50,17 @@ Result<void> RecordSink::begin_object() {
     case At::kOutside:
       return enter(At::kTop);
     case At::kTop:
-      return enter_or_skip(key_ == "response", At::kResponse);
+      return enter_or_skip(name() == "response", At::kResponse);
     case At::kResponse:
-      return enter_or_skip(key_ == "zone", At::kZone);
+      return enter_or_skip(name() == "zone", At::kZone);
     case At::kRecords:
       row_ = {};
       rdata_.clear();
       return enter(At::kRow);
     case At::kRow:
-      return enter_or_skip(key_ == "rData", At::kRData);
+      return enter_or_skip(name() == "rData", At::kRData);
     case At::kRData:
-      return enter_or_skip(key_ == "svcParams", At::kParameters);
+      return enter_or_skip(name() == "svcParams", At::kParameters);
     default:
       return enter(At::kSkip);
   }
@@ -69,11 +69,11 @@ Result<void> RecordSink::begin_object() {
 Result<void> RecordSink::begin_array() {
   switch (at_) {
     case At::kResponse:
-      return enter_or_skip(key_ == "records", At::kRecords);
+      return enter_or_skip(name() == "records", At::kRecords);
     case At::kRow:
-      return enter_or_skip(key_ == "glueRecords", At::kGlue);
+      return enter_or_skip(name() == "glueRecords", At::kGlue);
     case At::kRData:
-      return enter_or_skip(key_ == "characterStrings", At::kStrings);
+      return enter_or_skip(name() == "characterStrings", At::kStrings);
     default:
       return enter(At::kSkip);
   }
@@ -90,21 +90,14 @@ Result<void> RecordSink::end_array() {
   return ok();
 }
 
-Result<void> RecordSink::key(std::string_view name) {
-  key_ = name;
-  return ok();
-}
-
 Result<void> RecordSink::scalar(std::string_view text) {
   switch (at_) {
     case At::kTop:
-      if (key_ == "status") status_ = text;
-      if (key_ == "errorMessage") error_message_ = text;
-      if (key_ == "innerErrorMessage") inner_error_message_ = text;
+      take_outcome(text);
       return ok();
     case At::kZone:
-      if (key_ == "name") zone_name_ = text;
-      if (key_ == "type") zone_type_ = text;
+      if (name() == "name") zone_name_ = text;
+      if (name() == "type") zone_type_ = text;
       return ok();
     case At::kRow:
       row_scalar(text);
@@ -118,10 +111,10 @@ Result<void> RecordSink::scalar(std::string_view text) {
       row_.glue += text;
       return ok();
     case At::kRData:
-      keep_field(key_, text);
+      keep_field(name(), text);
       return ok();
     case At::kParameters:
-      keep_field("svcParams." + key_, text);
+      keep_field("svcParams." + name(), text);
       return ok();
     case At::kStrings:
       if (rdata_.strings.size() < kMostStrings && has_room(text.size())) rdata_.strings.emplace_back(text);
@@ -151,12 +144,12 @@ void RecordSink::keep_field(std::string_view name, std::string_view value) {
 }
 
 void RecordSink::row_scalar(std::string_view text) {
-  if (key_ == "name") keep(row_.name, text, kMostWord);
-  else if (key_ == "type") keep(row_.type, text, kMostWord);
-  else if (key_ == "ttl") keep(row_.ttl, text, kMostWord);
-  else if (key_ == "comments") keep(row_.comments, text, kMostComment);
-  else if (key_ == "expiryTtl") keep(row_.expiry, text, kMostWord);
-  else if (key_ == "disabled") row_.is_disabled = text == "true";
+  if (name() == "name") keep(row_.name, text, kMostWord);
+  else if (name() == "type") keep(row_.type, text, kMostWord);
+  else if (name() == "ttl") keep(row_.ttl, text, kMostWord);
+  else if (name() == "comments") keep(row_.comments, text, kMostComment);
+  else if (name() == "expiryTtl") keep(row_.expiry, text, kMostWord);
+  else if (name() == "disabled") row_.is_disabled = text == "true";
 }
 
 Result<void> RecordSink::end_row() {

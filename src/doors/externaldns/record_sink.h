@@ -7,15 +7,15 @@
 #include <string_view>
 #include <vector>
 
-#include "base/json_reader.h"
 #include "base/result.h"
+#include "doors/externaldns/answer_sink.h"
 #include "doors/externaldns/record_table.h"
 
 namespace claviger::doors::externaldns {
 
 // Takes the answer of `records/get` as it comes, and fills a table with what is of a type that goes through the door. The zone's own
 // SOA and NS records are left out.
-class RecordSink final : public base::JsonSink {
+class RecordSink final : public AnswerSink {
  public:
   // Of one record. The server's own, of any type, take less; what is more counts as unreadable.
   static constexpr std::size_t kMostFields = 64;
@@ -25,11 +25,8 @@ class RecordSink final : public base::JsonSink {
 
   RecordSink(std::string_view zone, RecordTable& into) : zone_(zone), into_(into) {}
 
-  // Once all is read. What the server said of it, "ok" or not,
-  const std::string& status() const noexcept { return status_; }
-  const std::string& error_message() const noexcept { return error_message_; }
-  const std::string& inner_error_message() const noexcept { return inner_error_message_; }
-  // of which zone, which may be another than was asked for: then it is one above it; and what it is for the node.
+  // Once all is read, besides what AnswerSink has. Of which zone it is: where that is another than was asked for, it is one above it;
+  // and what the zone is for the node.
   const std::string& zone_name() const noexcept { return zone_name_; }
   const std::string& zone_type() const noexcept { return zone_type_; }
   // Records that cannot be shown, and why the first of them. Those of a name that could be asked for are in the table, as opaque.
@@ -40,11 +37,6 @@ class RecordSink final : public base::JsonSink {
   Result<void> end_object() override;
   Result<void> begin_array() override;
   Result<void> end_array() override;
-  Result<void> key(std::string_view name) override;
-  Result<void> string(std::string_view text) override { return scalar(text); }
-  Result<void> number(std::string_view text) override { return scalar(text); }
-  Result<void> boolean(bool value) override { return scalar(value ? "true" : "false"); }
-  Result<void> null() override { return scalar({}); }
 
  private:
   enum class At : std::uint8_t {
@@ -66,7 +58,7 @@ class RecordSink final : public base::JsonSink {
     std::size_t bytes = 0;  // that are held for it
     bool is_too_large = false;
   };
-  Result<void> scalar(std::string_view text);
+  Result<void> scalar(std::string_view text) override;
   Result<void> enter(At at);
   Result<void> enter_or_skip(bool may, At at);
   void row_scalar(std::string_view text);
@@ -85,10 +77,9 @@ class RecordSink final : public base::JsonSink {
   RecordTable& into_;
   At at_ = At::kOutside;
   std::vector<At> before_;
-  std::string key_;
   RowText row_;
   RData rdata_;
-  std::string status_, error_message_, inner_error_message_, zone_name_, zone_type_;
+  std::string zone_name_, zone_type_;
   std::size_t unreadable_ = 0;
   std::string why_unreadable_;
 };

@@ -102,6 +102,9 @@ Said said_in(std::string_view status, std::string_view message, std::string_view
   if (!inner.empty()) said.message += fmt::format(" ({})", shown(inner));
   return said;
 }
+Said said_in(const AnswerSink& answer) {
+  return said_in(answer.status(), answer.error_message(), answer.inner_error_message());
+}
 Said said_in(const base::Document& body) {
   return said_in(text_of(body, "status"), text_of(body, "errorMessage"), text_of(body, "innerErrorMessage"));
 }
@@ -132,6 +135,22 @@ std::string node_text(const Node& node) {
   return node.by_way.empty() ? node.upstream : fmt::format("{} by way of {}", node.by_way, node.upstream);
 }
 
+// An answer that is the server's own, all of it, is read as it comes.
+net::Task<Result<void>> Technitium::read(const Node& node, std::string_view path, std::string form,
+                                         Monotonic until, base::JsonReader& into) {
+  append_node(form, node);
+  const auto answer =
+      co_await calls_.send({.upstream = node.upstream,
+                            .path = path,
+                            .form = without_ampersand(form),
+                            .until = until,
+                            .on_body = [&into](std::string_view piece) { return into.write(piece); }});
+  if (!answer.has_value()) co_return node_failed(node, answer.error().what());
+  if (const auto why = is_no_answer(*answer)) co_return node_failed(node, *why);
+  if (const auto whole = into.finish(); !whole.has_value()) co_return node_failed(node, whole.error().what());
+  co_return ok();
+}
+
 // What a page of the list of zones says of the whole.
 struct Technitium::Page {
   std::size_t listed, total_zones, total_pages;
@@ -141,19 +160,10 @@ net::Task<Result<Technitium::Page>> Technitium::list_page(const Node& node, std:
                                                           Monotonic until, std::vector<ServerZone>& into) {
   std::string form;
   if (number > 1) append_form_field(form, "pageNumber", std::to_string(number));
-  append_node(form, node);
   ZoneSink sink(into);
   base::JsonReader reader(sink, {.total = kMostZoneList});
-  const auto answer =
-      co_await calls_.send({.upstream = node.upstream,
-                            .path = kListZones,
-                            .form = without_ampersand(form),
-                            .until = until,
-                            .on_body = [&reader](std::string_view piece) { return reader.write(piece); }});
-  if (!answer.has_value()) co_return node_failed(node, answer.error().what());
-  if (const auto why = is_no_answer(*answer)) co_return node_failed(node, *why);
-  if (const auto read = reader.finish(); !read.has_value()) co_return node_failed(node, read.error().what());
-  const Said said = said_in(sink.status(), sink.error_message(), sink.inner_error_message());
+  CLV_CO_TRY_VOID(co_await read(node, kListZones, std::move(form), until, reader));
+  const Said said = said_in(sink);
   if (!said.is_ok()) co_return node_failed(node, said.why());
   if (!sink.has_list()) co_return node_failed(node, "its list of zones is none");
   co_return Page{
@@ -182,25 +192,14 @@ net::Task<Result<void>> Technitium::list_records(Node node, std::string_view zon
   append_form_field(form, "domain", name.empty() ? zone : name);
   append_form_field(form, "zone", zone);
   append_form_field(form, "listZone", name.empty() ? "true" : "false");
-  append_node(form, node);
   RecordSink sink(zone, into);
   base::JsonReader reader(sink, {.depth = 16, .text = std::size_t{1} << 20, .total = kMostListing});
-  const auto answer =
-      co_await calls_.send({.upstream = node.upstream,
-                            .path = kGetRecords,
-                            .form = without_ampersand(form),
-                            .until = until,
-                            .on_body = [&reader](std::string_view piece) { return reader.write(piece); }});
-  if (!answer.has_value()) co_return node_failed(node, answer.error().what());
-  if (const auto why = is_no_answer(*answer)) co_return node_failed(node, *why);
-  if (const auto read = reader.finish(); !read.has_value()) co_return node_failed(node, read.error().what());
+  CLV_CO_TRY_VOID(co_await read(node, kGetRecords, std::move(form), until, reader));
   const std::string message = shown(sink.error_message());
   if (sink.status() == "error" && is_no_such_zone(message))
     co_return Error::formatted(Code::kNotFound, Blame::kUpstream,
                                fmt::format("{}: {}", node_text(node), message));
-  if (sink.status() != "ok")
-    co_return node_failed(node,
-                          said_in(sink.status(), sink.error_message(), sink.inner_error_message()).why());
+  if (sink.status() != "ok") co_return node_failed(node, said_in(sink).why());
   // The server answers for the closest zone above where there is none of that name.
   if (!base::equals_ignore_case(sink.zone_name(), zone))
     co_return Error::formatted(Code::kNotFound, Blame::kUpstream,

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/json_reader.h"
 #include "base/result.h"
 #include "doors/externaldns/api_caller.h"
 #include "doors/externaldns/record_table.h"
@@ -64,6 +65,8 @@ class Technitium {
 
  private:
   struct Page;
+  net::Task<Result<void>> read(const Node& node, std::string_view path, std::string form, Monotonic until,
+                               base::JsonReader& into);
   net::Task<Result<Page>> list_page(const Node& node, std::size_t number, Monotonic until,
                                     std::vector<ServerZone>& into);
 

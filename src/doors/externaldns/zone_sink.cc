@@ -25,14 +25,14 @@ Result<void> ZoneSink::enter(At at) {
 
 Result<void> ZoneSink::begin_object() {
   if (at_ == At::kOutside) return enter(At::kTop);
-  if (at_ == At::kTop && key_ == "response") return enter(At::kResponse);
+  if (at_ == At::kTop && name() == "response") return enter(At::kResponse);
   if (at_ != At::kZones) return enter(At::kSkip);
   zone_ = {};
   return enter(At::kZone);
 }
 
 Result<void> ZoneSink::begin_array() {
-  if (at_ != At::kResponse || key_ != "zones") return enter(At::kSkip);
+  if (at_ != At::kResponse || name() != "zones") return enter(At::kSkip);
   has_list_ = true;
   return enter(At::kZones);
 }
@@ -48,24 +48,17 @@ Result<void> ZoneSink::end_array() {
   return ok();
 }
 
-Result<void> ZoneSink::key(std::string_view name) {
-  key_ = name;
-  return ok();
-}
-
 Result<void> ZoneSink::scalar(std::string_view text) {
   if (at_ == At::kTop) {
-    if (key_ == "status") status_ = text;
-    else if (key_ == "errorMessage") error_message_ = text;
-    else if (key_ == "innerErrorMessage") inner_error_message_ = text;
+    take_outcome(text);
   } else if (at_ == At::kResponse) {
-    if (key_ == "totalZones") total_zones_ = number_in(text);
-    else if (key_ == "totalPages") total_pages_ = number_in(text);
+    if (name() == "totalZones") total_zones_ = number_in(text);
+    else if (name() == "totalPages") total_pages_ = number_in(text);
   } else if (at_ == At::kZone) {
-    if (key_ == "name") zone_.name = text;
-    else if (key_ == "type") zone_.type = text.substr(0, kMostType);
-    else if (key_ == "internal") zone_.is_internal = text == "true";
-    else if (key_ == "disabled") zone_.is_disabled = text == "true";
+    if (name() == "name") zone_.name = text;
+    else if (name() == "type") zone_.type = text.substr(0, kMostType);
+    else if (name() == "internal") zone_.is_internal = text == "true";
+    else if (name() == "disabled") zone_.is_disabled = text == "true";
   }
   return ok();
 }

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/json_reader.h"
 #include "base/result.h"
+#include "doors/externaldns/answer_sink.h"
 
 namespace claviger::doors::externaldns {
 
@@ -20,16 +20,13 @@ struct ServerZone {
 };
 
 // Takes the answer of `zones/list` as it comes, and adds to a list what could hold names of ours.
-class ZoneSink final : public base::JsonSink {
+class ZoneSink final : public AnswerSink {
  public:
   static constexpr std::size_t kMostZones = 100'000;
 
   explicit ZoneSink(std::vector<ServerZone>& into) : into_(into) {}
 
-  // Once all is read. What the server said of it, "ok" or not.
-  const std::string& status() const noexcept { return status_; }
-  const std::string& error_message() const noexcept { return error_message_; }
-  const std::string& inner_error_message() const noexcept { return inner_error_message_; }
+  // Once all is read, besides what AnswerSink has.
   bool has_list() const noexcept { return has_list_; }
   // How many there were in this answer, and are in all: 0 where it does not say, which is where they are all in this one.
   std::size_t listed() const noexcept { return listed_; }
@@ -40,24 +37,17 @@ class ZoneSink final : public base::JsonSink {
   Result<void> end_object() override;
   Result<void> begin_array() override;
   Result<void> end_array() override;
-  Result<void> key(std::string_view name) override;
-  Result<void> string(std::string_view text) override { return scalar(text); }
-  Result<void> number(std::string_view text) override { return scalar(text); }
-  Result<void> boolean(bool value) override { return scalar(value ? "true" : "false"); }
-  Result<void> null() override { return scalar({}); }
 
  private:
   enum class At : std::uint8_t { kOutside, kTop, kResponse, kZones, kZone, kSkip };
   Result<void> enter(At at);
-  Result<void> scalar(std::string_view text);
+  Result<void> scalar(std::string_view text) override;
   Result<void> end_zone();
 
   std::vector<ServerZone>& into_;
   At at_ = At::kOutside;
   std::vector<At> before_;
-  std::string key_;
   ServerZone zone_;
-  std::string status_, error_message_, inner_error_message_;
   std::size_t listed_ = 0, total_zones_ = 0, total_pages_ = 0;
   bool has_list_ = false;
 };
