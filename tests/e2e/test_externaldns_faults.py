@@ -238,6 +238,38 @@ def test_somebody_else_has_an_alias_there(start):
     converges(stand, wanted(4), meanwhile)
 
 
+def test_an_address_stays_where_the_alias_cannot_be(start):
+    """Beside somebody's MX record: the server would refuse it once the address is gone."""
+    stand = start()
+    stand.bring(*wanted(2))
+    stand.dns.put(f"n1.{ZONE}", "MX", {"preference": 10, "exchange": "mx.example.net"})
+    stand.source.endpoints = [*wanted(1), endpoint(f"n1.{ZONE}", "CNAME", "elsewhere.example.net")]
+    with stand.external_dns() as peer:
+        for _ in range(2):
+            peer.wait_for("Failed to do run once", peer.mark())
+        assert stand.dns.names("A") == [f"n0.{ZONE}", f"n1.{ZONE}"] and len(stand.dns.names("TXT")) == 2
+        assert "a CNAME stands alone" in stand.gateway.event("dns_door_refused")["reason"]
+        stand.dns.drop(f"n1.{ZONE}", "MX")
+        peer.wait_until_unchanged(peer.mark())
+    assert stand.dns.names("CNAME") == [f"n1.{ZONE}"] and len(stand.dns.names("TXT")) == 2
+    stand.check()
+
+
+def test_nothing_is_written_where_another_zone_would_answer(start):
+    """One that the door does not manage, of whatever type: what is above it is seen by nobody."""
+    stand = start(zones=[ZONE])
+    stand.dns.add_zone(f"corp.{ZONE}", type="Forwarder")
+    stand.source.endpoints = [*wanted(2), endpoint(f"www.corp.{ZONE}", "A", "192.0.2.1", ttl=300)]
+
+    def meanwhile(peer):
+        peer.wait_for("Failed to do run once")
+        until(lambda: len(stand.dns.names("A")) == 2, "what can be done")
+        assert f"it is in the zone corp.{ZONE} of the server's" in stand.gateway.event("dns_door_refused")["reason"]
+        assert not [write for write in stand.dns.writes if "corp" in write.name]
+        del stand.dns.zones[f"corp.{ZONE}"]
+    converges(stand, stand.source.endpoints, meanwhile)
+
+
 def test_a_wrong_password_is_not_tried_until_one_is_locked_out(start):
     stand = start(secret="external-dns:fake-and-quite-wrong-password", zones=[ZONE])
     stand.source.endpoints = wanted(2)

@@ -75,3 +75,20 @@ def test_what_is_without_is_neither_changed_nor_deleted(stand):
     assert change(stand, delete=there, create=[endpoint(WITHIN, "A", "192.0.2.1"), heritage(WITHIN)]).status == 503
     assert stand.dns.names("A") == [WITHIN, WITHOUT] and stand.dns.names("TXT") == [f"a-{WITHIN}"]
     assert stand.dns.violations == []
+
+
+def test_an_expression_is_about_names_and_not_about_those_of_their_owners(tmp_path):
+    """"a-www" has a dash, as all of the registry's names have, which ExternalDNS itself holds against no filter."""
+    with DnsDoor(tmp_path / "door", ZONE, filter={"regex_exclude": r"^[^.]+-"}) as stand:
+        stand.bring(endpoint(f"www.{ZONE}", "A", "192.0.2.1"), endpoint(f"db-1.{ZONE}", "A", "192.0.2.2"))
+        assert stand.dns.names("A") == [f"www.{ZONE}"] and stand.dns.names("TXT") == [f"a-www.{ZONE}"]
+
+
+def test_a_prefix_of_owners_names_has_to_be_let_through_as_well(tmp_path):
+    with DnsDoor(tmp_path / "door", ZONE, filter={"regex_include": r"^www\.example\.com$"}) as stand:
+        stand.source.endpoints = [endpoint(f"www.{ZONE}", "A", "192.0.2.1")]
+        assert f"it is not TYPE-www.{ZONE}" in stand.why(stand.external_dns(txt_prefix="own.").once())
+        assert stand.dns.writes == []
+    with DnsDoor(tmp_path / "other", ZONE, filter={"include": [f"www.{ZONE}", f"own.a-www.{ZONE}"]}) as stand:
+        stand.bring(endpoint(f"www.{ZONE}", "A", "192.0.2.1"), txt_prefix="own.")
+        assert stand.dns.names("TXT") == [f"own.a-www.{ZONE}"]
