@@ -21,27 +21,22 @@ namespace {
 constexpr std::size_t kFewNames = 8;
 // Whatever the share, so many records of a zone may go at once: of a small zone, any is a large share.
 constexpr std::size_t kAlwaysDeletable = 10;
-// After so many calls in vain, one after the other, a node is left alone until the next cycle.
-constexpr std::size_t kMostInVain = 4;
-constexpr std::size_t kMostReason = 1024;
 constexpr std::chrono::seconds kTimeToFinish{2};
 // Of records of all zones of a set.
 constexpr std::size_t kMostLive = std::size_t{128} << 20;
-// Of the texts of a record that is to be remembered: the registry's take some hundred.
-constexpr std::size_t kMostOrphan = std::size_t{4} << 10;
 
 // What can stand in for another that goes: a name that changes its type keeps an answer.
 enum class Kind : std::uint8_t { kAddress, kRegistry, kOther };
 Kind kind_of(const SetChange& change) noexcept {
-  switch (change.record_type) {
-    case RecordType::kA:
-    case RecordType::kAaaa:
-    case RecordType::kCname:
-    case RecordType::kAname:
-      return Kind::kAddress;
-    default:
-      return change.is_registry ? Kind::kRegistry : Kind::kOther;
-  }
+  if (answers_with_addresses(change.record_type)) return Kind::kAddress;
+  return change.is_registry ? Kind::kRegistry : Kind::kOther;
+}
+
+// Whether a record stays that was to make room for what is refused.
+bool stays(std::size_t which, const std::vector<SetChange>& changes, const std::vector<SetPlan>& plans) {
+  for (std::size_t i = 0; i < changes.size(); ++i)
+    if (!plans[i].refusal.empty() && makes_room(changes[which], changes[i])) return true;
+  return false;
 }
 
 // Records that go and that none takes the place of, by zone.
@@ -51,6 +46,7 @@ std::map<std::string_view, std::size_t> losses_of(const std::vector<SetChange>& 
   std::map<std::tuple<Kind, std::string_view, RecordType>, std::string_view> zones;
   for (std::size_t i = 0; i < changes.size(); ++i) {
     if (!plans[i].refusal.empty() || plans[i].adds + plans[i].deletes == 0) continue;
+    if (stays(i, changes, plans)) continue;
     const Kind kind = kind_of(changes[i]);
     const std::string_view name = kind == Kind::kRegistry ? changes[i].owned : changes[i].name;
     const std::tuple key(kind, name, kind == Kind::kOther ? changes[i].record_type : RecordType::kA);
@@ -62,10 +58,6 @@ std::map<std::string_view, std::size_t> losses_of(const std::vector<SetChange>& 
   for (const auto& [key, total] : totals)
     if (total[0] > total[1]) losses[zones[key]] += total[0] - total[1];
   return losses;
-}
-
-std::chrono::milliseconds time_for_the_last(std::chrono::milliseconds deadline) {
-  return std::min<std::chrono::milliseconds>(deadline / 8, std::chrono::seconds(1));
 }
 
 }  // namespace
@@ -80,17 +72,6 @@ Applying::Applying(const ProviderOptions& options, Technitium& server, ZoneMap& 
       hooks_(hooks),
       until_(loop.now() + options.deadline),
       room_(kMostLive) {}
-
-// For one call: those that hang must not take the time of all.
-Monotonic Applying::patience() const noexcept {
-  return std::min(until_, loop_.now() + options_.deadline / 3);
-}
-
-bool Applying::has_time(const Node& node, unsigned calls) const {
-  const auto in_vain = in_vain_.find(node_text(node));
-  return loop_.now() + calls * time_for_the_last(options_.deadline) < until_ &&
-         (in_vain == in_vain_.end() || in_vain->second < kMostInVain);
-}
 
 net::Task<Applied> Applying::run(Changes changes) {
   if (changes.is_empty()) co_return std::move(applied_);
@@ -135,8 +116,7 @@ net::Task<void> Applying::look() {
     for (const SetChange& change : unit.changes) {
       if (!change.refusal.empty()) continue;
       names[change.zone].insert(change.name);
-      const std::string_view of_owned =
-          is_finishing_ ? zone_of(change.owned, map_.zones()) : std::string_view();
+      const std::string_view of_owned = zone_of(change.owned, map_.zones());
       if (!of_owned.empty()) names[std::string(of_owned)].insert(change.owned);
       losses[change.zone] += change.old.size() - std::min(change.old.size(), change.want.size());
       if (!change.is_removal()) zones_[change.zone].is_wanted = true;
@@ -212,7 +192,8 @@ SetPlan Applying::plan_of(const SetChange& change) const {
   const Zone& zone = zones_.find(change.zone)->second;
   if (!zone.why_not.empty() || (is_finishing_ && !is_orphan(change))) return plan;
   // What is written above a zone that answers for the name is seen by nobody.
-  if (const auto by = zone_of(change.name, map_.beside(change.zone)); by.size() > change.zone.size()) {
+  if (const auto by = zone_of(change.name, map_.zones_of_primary(change.zone));
+      by.size() > change.zone.size()) {
     plan.refusal = fmt::format("it is in the zone {} of the server's, which is none of the door's", by);
     return plan;
   }
@@ -223,26 +204,35 @@ SetPlan Applying::plan_of(const SetChange& change) const {
   return plan;
 }
 
-// A CNAME stands alone: the server would refuse it once that is gone whose place it is to take.
+// A CNAME cannot stand beside other records. Found out here: by the time the server says so, what it replaces is deleted.
 void Applying::refuse_aliases(Job& job) const {
   const std::vector<SetChange>& changes = job.unit->changes;
   for (std::size_t i = 0; i < changes.size(); ++i) {
     const SetChange& alias = changes[i];
     if (alias.record_type != RecordType::kCname || alias.is_removal() || job.plans[i].steps.empty()) continue;
-    const RecordTable& live = zones_.find(alias.zone)->second.live;
-    for (std::size_t type = 0; type < kRecordTypes; ++type) {
-      const auto other = static_cast<RecordType>(type);
-      if (other == RecordType::kCname) continue;
-      std::size_t stay = live.find(alias.name, other).size();
-      for (std::size_t j = 0; j < changes.size(); ++j) {
-        if (changes[j].name == alias.name && changes[j].record_type == other && job.plans[j].refusal.empty())
-          stay += job.plans[j].adds - job.plans[j].deletes;
-      }
-      if (stay > 0)
-        job.plans[i].refusal =
-            fmt::format("a CNAME stands alone, and there are {} records of type {}", stay, type_name(other));
-    }
+    const std::string beside = what_stays_beside(alias, job);
+    if (!beside.empty())
+      job.plans[i].refusal = fmt::format("a CNAME stands alone, and there are {} records", beside);
   }
+}
+
+std::string Applying::what_stays_beside(const SetChange& alias, const Job& job) const {
+  const RecordTable& live = zones_.find(alias.zone)->second.live;
+  if (live.has_other(alias.name)) return "other";
+  std::array<std::size_t, kRecordTypes> stay{};
+  for (std::size_t i = 0; i < kRecordTypes; ++i)
+    stay[i] = live.find(alias.name, static_cast<RecordType>(i)).size();
+  for (std::size_t i = 0; i < job.plans.size(); ++i) {
+    const SetChange& change = job.unit->changes[i];
+    // The registry's go last.
+    const bool goes_before = job.plans[i].refusal.empty() && !(change.is_registry && change.is_removal());
+    if (change.name == alias.name && goes_before)
+      stay[static_cast<std::size_t>(change.record_type)] += job.plans[i].adds - job.plans[i].deletes;
+  }
+  stay[static_cast<std::size_t>(RecordType::kCname)] = 0;
+  const auto other = std::ranges::find_if(stay, [](std::size_t count) { return count > 0; });
+  if (other == stay.end()) return {};
+  return std::string(type_name(static_cast<RecordType>(other - stay.begin())));
 }
 
 const Applying::Zone* Applying::zone_of_owned(const SetChange& change) const {
@@ -293,158 +283,6 @@ void Applying::guard() {
       }
     }
   }
-}
-
-net::Task<void> Applying::work(Job& job) {
-  std::vector<Stop> stops(job.plans.size());
-  for (std::size_t i = 0; i < job.plans.size(); ++i) {
-    // Of what is wrong in itself, its owner's record is not written either.
-    if (!job.plans[i].refusal.empty()) stops[i] = {.why = job.plans[i].refusal, .is_for_good = true};
-  }
-  for (std::size_t i = 0; i < job.plans.size(); ++i) {
-    const SetChange& change = job.unit->changes[i];
-    const SetPlan& plan = job.plans[i];
-    if (!plan.refusal.empty()) {
-      tell(change, plan, Outcome::kRefused, {}, {}, plan.refusal);
-      continue;
-    }
-    stops[i].why = why_not_yet(job, i, stops);
-    if (!stops[i].why.empty()) tell(change, plan, Outcome::kLeft, {}, {}, stops[i].why);
-    else if (plan.steps.empty()) tell(change, plan, Outcome::kUnchanged, {}, {}, {});
-    else if (options_.dry_run) tell(change, plan, Outcome::kDryRun, {}, {}, {});
-    else co_await work_on(job, i, stops);
-  }
-  note_orphans(job, stops);
-}
-
-// What goes last is not put off, since nobody would ask for it again, nor what room was made for.
-bool Applying::has_begun(const Job& job, std::size_t which) {
-  const SetChange& change = job.unit->changes[which];
-  for (std::size_t i = 0; i < which; ++i) {
-    const SetChange& before = job.unit->changes[i];
-    if (job.plans[i].steps.empty()) continue;
-    if (makes_room(before, change) || (change.is_removal() && is_about(change, before))) return true;
-  }
-  return false;
-}
-
-// For what makes room, that which takes its place as well.
-unsigned Applying::calls_of(const Job& job, std::size_t which) {
-  const SetChange& change = job.unit->changes[which];
-  const bool is_for_another = std::ranges::any_of(
-      job.unit->changes, [&change](const SetChange& other) { return makes_room(change, other); });
-  return is_for_another ? 2 : 1;
-}
-
-std::string Applying::why_not_yet(const Job& job, std::size_t which, const std::vector<Stop>& stops) const {
-  const SetChange& change = job.unit->changes[which];
-  const Zone& zone = zones_.find(change.zone)->second;
-  if (!zone.why_not.empty()) return zone.why_not;
-  if (const Zone* const owned = is_finishing_ ? zone_of_owned(change) : nullptr;
-      owned != nullptr && !owned->why_not.empty())
-    return owned->why_not;
-  if (job.plans[which].steps.empty()) return {};
-  if (std::string by = held_back_by(job.unit->changes, which, stops); !by.empty()) return by;
-  if (has_begun(job, which) ? loop_.now() < until_ : has_time(zone.primary, calls_of(job, which))) return {};
-  return loop_.now() + time_for_the_last(options_.deadline) < until_ ? "calls before it failed"
-                                                                     : "there was no time for it";
-}
-
-// ExternalDNS sees nothing of a registry's record whose record is gone, and would leave it there for good.
-void Applying::note_orphans(const Job& job, const std::vector<Stop>& stops) {
-  const std::vector<SetChange>& changes = job.unit->changes;
-  for (std::size_t i = 0; i < changes.size(); ++i) {
-    const SetChange& change = changes[i];
-    if (!change.is_registry || !change.is_removal() || change.owned.empty()) continue;
-    if (stops[i].why.empty() || stops[i].is_for_good) continue;
-    std::size_t bytes = 0;
-    for (const std::string& target : change.old) bytes += target.size();
-    if (bytes > kMostOrphan) continue;
-    bool is_owned_gone = true;
-    for (std::size_t j = 0; j < changes.size(); ++j)
-      is_owned_gone = is_owned_gone && (!is_about(change, changes[j]) || stops[j].why.empty());
-    if (!is_owned_gone) continue;
-    applied_.orphans.push_back({.dns_name = change.shown,
-                                .targets = change.old,
-                                .record_type = std::string(type_name(RecordType::kTxt)),
-                                .labels = {{std::string(kOwnedRecordLabel), change.owned}}});
-  }
-}
-
-net::Task<void> Applying::work_on(Job& job, std::size_t which, std::vector<Stop>& stops) {
-  const SetChange& change = job.unit->changes[which];
-  const SetPlan& plan = job.plans[which];
-  const Node node = zones_.find(change.zone)->second.primary;
-  std::vector<std::string> request_ids;
-  for (const Step& step : plan.steps) {
-    if (loop_.now() >= until_) {
-      stops[which].why = "there was no time for all of it";
-      co_return tell(change, plan, Outcome::kFailed, node.upstream, request_ids, stops[which].why);
-    }
-    std::string form;
-    append_form_field(form, "domain", change.name);
-    append_form_field(form, "zone", change.zone);
-    append_form_field(form, "type", type_name(change.record_type));
-    form += step.form;
-    const ChangeAnswer answer = co_await server_.change(node, step.path, std::move(form), patience());
-    if (!answer.request_id.empty()) request_ids.push_back(answer.request_id);
-    if (answer.change == Change::kDone || answer.change == Change::kWasSo) {
-      in_vain_.erase(node_text(node));
-      continue;
-    }
-    if (answer.change != Change::kRefused) ++in_vain_[node_text(node)];
-    if (answer.change != Change::kNotSent) map_.forget();  // who is primary may be another now
-    stops[which] = {.why = answer.reason, .is_for_good = answer.change == Change::kRefused};
-    const bool is_begun = answer.change != Change::kNotSent || &step != &plan.steps.front();
-    tell(change, plan, is_begun ? Outcome::kFailed : Outcome::kLeft, node.upstream, request_ids,
-         answer.reason);
-    co_return;
-  }
-  tell(change, plan, Outcome::kDone, node.upstream, request_ids, {});
-}
-
-void Applying::tell(const SetChange& change, const SetPlan& plan, Outcome outcome, std::string_view upstream,
-                    const std::vector<std::string>& request_ids, std::string_view reason) {
-  switch (outcome) {
-    case Outcome::kDone:
-      ++applied_.done;
-      break;
-    case Outcome::kUnchanged:
-      ++applied_.unchanged;
-      break;
-    case Outcome::kDryRun:
-      ++applied_.dry_run;
-      break;
-    case Outcome::kRefused:
-      ++applied_.refused;
-      break;
-    case Outcome::kFailed:
-      ++applied_.failed;
-      break;
-    case Outcome::kLeft:
-      ++applied_.left;
-      break;
-  }
-  if (!reason.empty() && applied_.reason.size() < kMostReason) {
-    const std::string said = fmt::format("{} {}: {}", base::printable_name(change.shown),
-                                         base::printable_name(change.type), reason);
-    // Of what holds for many, once.
-    if (applied_.reason.find(reason) == std::string::npos)
-      applied_.reason += (applied_.reason.empty() ? "" : "; ") + said;
-    if (applied_.reason.size() > kMostReason) applied_.reason.resize(kMostReason);
-  }
-  if (!hooks_.record_changed) return;
-  hooks_.record_changed({.zone = change.zone,
-                         .name = change.shown,
-                         .type = change.type,
-                         .before = plan.before,
-                         .after = plan.after,
-                         .added = plan.added,
-                         .removed = plan.removed,
-                         .upstream = upstream,
-                         .request_ids = request_ids,
-                         .outcome = outcome,
-                         .reason = reason});
 }
 
 }  // namespace claviger::doors::externaldns

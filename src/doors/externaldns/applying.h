@@ -50,18 +50,24 @@ class Applying {
   SetPlan plan_of(const SetChange& change) const;
   void refuse_aliases(Job& job) const;
   void guard();
-  net::Task<void> work(Job& job);
-  std::string why_not_yet(const Job& job, std::size_t which, const std::vector<Stop>& stops) const;
-  static bool has_begun(const Job& job, std::size_t which);
-  static unsigned calls_of(const Job& job, std::size_t which);
-  net::Task<void> work_on(Job& job, std::size_t which, std::vector<Stop>& stops);
-  void note_orphans(const Job& job, const std::vector<Stop>& stops);
+  std::string what_stays_beside(const SetChange& alias, const Job& job) const;
   bool is_orphan(const SetChange& change) const;
   const Zone* zone_of_owned(const SetChange& change) const;
+
+  // applying_work.cc
+  net::Task<void> work(Job& job);
+  std::string why_not_yet(const Job& job, std::size_t which, const std::vector<Stop>& stops) const;
+  net::Task<void> work_on(Job& job, std::size_t which, std::vector<Stop>& stops);
+  net::Task<ChangeAnswer> carry_out(const SetChange& change, const Step& step, bool is_urgent,
+                                    std::vector<std::string>& request_ids);
+  net::Task<void> put_back(Job& job, std::size_t which, std::vector<Stop>& stops);
+  void note_orphans(const Job& job, const std::vector<Stop>& stops);
   void tell(const SetChange& change, const SetPlan& plan, Outcome outcome, std::string_view upstream,
             const std::vector<std::string>& request_ids, std::string_view reason);
   Monotonic patience() const noexcept;
-  bool has_time(const Node& node, unsigned calls) const;  // for so many, one after the other
+  bool has_time(unsigned calls) const;  // for so many, one after the other
+  bool is_hopeless(const Node& node) const;
+  static bool is_second_half(const Job& job, std::size_t which);
 
   const ProviderOptions& options_;
   Technitium& server_;

@@ -86,9 +86,11 @@ class Maker {
   }
 
  private:
+  // Addresses that go for an alias go last of all that does: they answer until then.
   static int rank(const SetChange& change) {
-    if (change.is_registry) return change.is_removal() ? 3 : 0;
-    return change.is_removal() ? 1 : 2;
+    if (change.is_registry) return change.is_removal() ? 4 : 0;
+    if (!change.is_removal()) return 3;
+    return answers_with_addresses(change.record_type) ? 2 : 1;
   }
 
   void put(Endpoint endpoint, bool is_wanted) {
@@ -102,6 +104,9 @@ class Maker {
     for (std::string& target : endpoint.targets) add_target(kept, std::move(target), is_wanted);
     if (is_cut || std::max(kept.want.size(), kept.old.size()) > kMostTargets)
       kept.refusal = "it has too many targets";
+    const bool is_alias = kept.record_type == RecordType::kCname || kept.record_type == RecordType::kDname;
+    if (is_alias && std::ranges::find(kept.want, kept.name) != kept.want.end())
+      kept.refusal = "it would be an alias of itself";
     if (is_wanted && endpoint.ttl != 0) kept.ttl = endpoint.ttl;
     if (kept.want.empty() && kept.old.empty() && kept.refusal.empty()) kept.refusal = "it has no targets";
     const std::string& name = kept.name.empty() ? kept.shown : kept.name;
@@ -128,7 +133,7 @@ class Maker {
     if (change.zone.empty()) return refuse("it is in none of the door's zones");
     if (*type == RecordType::kNs && change.name == change.zone)
       return refuse("a zone's own NS records are the server's");
-    // The server would refuse it once that whose place it takes is gone.
+    // Technitium takes none there; it would say so when the address is deleted that it replaces.
     if (*type == RecordType::kCname && change.name == change.zone)
       return refuse("a zone's own name cannot be a CNAME");
     return ok();

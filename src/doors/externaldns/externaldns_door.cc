@@ -28,6 +28,8 @@ constexpr seconds kCheckGood{60}, kCheckFirst{1}, kCheckMost{30};
 // And what was left behind is tried again.
 constexpr seconds kTidyFirst{2}, kTidyMost{60};
 constexpr std::size_t kMostLeftBehind = std::size_t{4} << 20;  // bytes: some 10,000 records
+constexpr std::size_t kTidiedAtOnce =
+    4;  // which are looked at one by one, and not with their zone as a whole
 
 Error unavailable(std::string what) {
   return Error::formatted(Code::kUnavailable, Blame::kGateway, std::move(what));
@@ -37,6 +39,13 @@ Error unavailable(std::string what) {
 Error why_not_whole(const Applied& applied) {
   if (applied.failed + applied.left > 0) return unavailable(applied.reason);
   return Error::formatted(Code::kBadRequest, Blame::kCaller, applied.reason);
+}
+
+std::size_t size_of(const Endpoint& endpoint) noexcept {
+  constexpr std::size_t kAround = 256;  // the rest of it
+  std::size_t bytes = kAround + 2 * endpoint.dns_name.size();  // once more in a label
+  for (const std::string& target : endpoint.targets) bytes += kAround / 4 + target.size();
+  return bytes;
 }
 
 bool is_connection_gone(Code code) noexcept {
@@ -181,22 +190,13 @@ void ExternalDnsDoor::reached(const Result<void>& outcome) {
   services_.log.warning("dns_door_not_ready", {{"door", services_.name}, {"reason", outcome.error().what()}});
 }
 
-std::size_t size_of(const Endpoint& endpoint) noexcept {
-  std::size_t bytes = sizeof(Endpoint) + 2 * endpoint.dns_name.size();  // once more in a label
-  for (const std::string& target : endpoint.targets) bytes += sizeof(target) + target.size();
-  return bytes;
-}
-
 // Registry's records of what is gone: ExternalDNS does not ask for them again.
 void ExternalDnsDoor::leave_behind(std::vector<Endpoint> orphans, std::string_view request_id) {
   if (orphans.empty()) return;
   std::set<std::string, std::less<>> known;
   for (const Endpoint& orphan : left_behind_) known.insert(orphan.dns_name);
   left_behind_by_ = request_id;
-  if (left_behind_.empty()) {
-    tidy_at_ = services_.loop.now() + kTidyFirst;
-    tidy_again_ = kTidyFirst;
-  }
+  if (left_behind_.empty()) tidy_at_ = services_.loop.now() + kTidyFirst;
   for (Endpoint& orphan : orphans) {
     if (left_behind_bytes_ + size_of(orphan) > kMostLeftBehind || !known.insert(orphan.dns_name).second)
       continue;
@@ -218,22 +218,31 @@ void ExternalDnsDoor::want_again(const Changes& changes) {
   });
 }
 
-// Before the records are listed, and at no other time: of a registry's record that it was shown ExternalDNS makes no other, and what it
-// makes would be nobody's if that one went meanwhile.
+// ExternalDNS makes no owner's record where its last listing showed one: if that were deleted before its changes come, what they make
+// would be nobody's. So it is done before a listing, and while nobody else is shown any.
 net::Task<void> ExternalDnsDoor::tidy_up(Instance& instance) {
-  const bool may_tidy = !left_behind_.empty() && change_id_.empty() && services_.loop.now() >= tidy_at_ &&
-                        (!services_.may_record || services_.may_record());
+  while (is_tidying_) co_await net::Pause(services_.loop, kPoll);
+  const bool may_tidy = !left_behind_.empty() && listings_ == 1 && change_id_.empty() &&
+                        services_.loop.now() >= tidy_at_ && (!services_.may_record || services_.may_record());
   if (!may_tidy) co_return;
   const std::string request_id = left_behind_by_;
   change_id_ = request_id;
-  left_behind_bytes_ = 0;
-  Applied applied = co_await instance.provider->finish(std::exchange(left_behind_, {}));
+  is_tidying_ = true;
+  std::vector<Endpoint> some;
+  while (!left_behind_.empty() && some.size() < kTidiedAtOnce) {
+    left_behind_bytes_ -= size_of(left_behind_.back());
+    some.push_back(std::move(left_behind_.back()));
+    left_behind_.pop_back();
+  }
+  Applied applied = co_await instance.provider->finish(std::move(some));
   note_applied(applied);
+  is_tidying_ = false;
   change_id_ = {};
-  const std::chrono::seconds again = std::min(2 * tidy_again_, kTidyMost);
+  const bool is_in_vain = !applied.orphans.empty();
   leave_behind(std::move(applied.orphans), request_id);
-  tidy_again_ = again;
-  tidy_at_ = services_.loop.now() + again;
+  if (!is_in_vain) co_return;
+  tidy_again_ = std::clamp(2 * tidy_again_, kTidyFirst, kTidyMost);
+  tidy_at_ = services_.loop.now() + tidy_again_;
 }
 
 void ExternalDnsDoor::look_after() {
@@ -289,7 +298,7 @@ net::Task<Result<void>> ExternalDnsDoor::serve_records(Visit& visit, Instance& i
   if (listings_ >= kMostListings) co_return unavailable("the records are being listed by others already");
   const Under listing(listings_, 1);
   co_await tidy_up(instance);
-  auto records = co_await instance.provider->records();
+  auto records = co_await instance.provider->records(visit.began + instance.options.deadline);
   reached(records.has_value() ? ok() : Result<void>(records.error()));
   if (!records.has_value()) co_return records.error();
   co_await write_answer(visit, 200, kWebhookType, *records);

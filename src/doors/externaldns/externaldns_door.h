@@ -102,6 +102,7 @@ class ExternalDnsDoor final : public http::Handler {
   std::vector<Endpoint> left_behind_;  // Applied::orphans
   std::size_t left_behind_bytes_ = 0;  // of their names and targets
   std::string left_behind_by_;  // the last request to leave some
+  bool is_tidying_ = false;
   Monotonic tidy_at_{};
   std::chrono::seconds tidy_again_{0};
   Monotonic second_began_{};  // of the log's lines

@@ -26,7 +26,7 @@ Error too_much() {
                "the records are more than ExternalDNS reads (32 MiB): give the door fewer zones");
 }
 
-// Some records differ in what says nothing to ExternalDNS: to it they are one.
+// Some records differ in what says nothing to ExternalDNS: to it they are one. Requires: targets come sorted.
 Result<void> add_target(Endpoint& endpoint, std::string_view target, std::size_t& bytes) {
   if (!endpoint.targets.empty() && endpoint.targets.back() == target) return ok();
   bytes += target.size();
@@ -35,14 +35,14 @@ Result<void> add_target(Endpoint& endpoint, std::string_view target, std::size_t
   return ok();
 }
 
-// The endpoints of a zone, one for each name and type, behind one another. Not those that a longer zone hides, of `zones` or of `beside`:
+// The endpoints of a zone, one for each name and type, behind one another. Not those that a longer zone hides, of `zones` or of `on_server`:
 // it answers for them.
 Result<void> write_records(std::string& out, std::string_view zone, std::span<const std::string> zones,
-                           std::span<const std::string> beside, const RecordTable& records) {
+                           std::span<const std::string> on_server, const RecordTable& records) {
   for (std::size_t first = 0; first < records.size();) {
     const std::size_t end = records.end_of_set(first);
     const LiveRecord one = records.at(first);
-    if (zone_of(one.name, zones) != zone || zone_of(one.name, beside).size() > zone.size()) {
+    if (zone_of(one.name, zones) != zone || zone_of(one.name, on_server).size() > zone.size()) {
       first = end;
       continue;
     }
@@ -74,7 +74,7 @@ class Provider::State {
 
   void take_over(const State& other) { map_.take_over(other.map_); }
   net::Task<Result<DomainFilter>> negotiate();
-  net::Task<Result<std::string>> records();
+  net::Task<Result<std::string>> records(Monotonic latest);
   Result<std::string> adjust(std::string_view endpoints) const;
   net::Task<Applied> apply(Changes changes);
   net::Task<Applied> finish(std::vector<Endpoint> orphans);
@@ -155,11 +155,11 @@ net::Task<void> Provider::State::list(const std::string& zone, Monotonic until, 
     co_return;
   }
   records.sort();
-  went = write_records(out, zone, map_.zones(), map_.beside(zone), records);
+  went = write_records(out, zone, map_.zones(), map_.zones_of_primary(zone), records);
 }
 
-net::Task<Result<std::string>> Provider::State::records() {
-  const Monotonic limit = until();
+net::Task<Result<std::string>> Provider::State::records(Monotonic latest) {
+  const Monotonic limit = std::min(until(), latest);
   const auto known = co_await map_.refresh(limit);
   warn();
   if (!known.has_value()) co_return known.error();
@@ -265,7 +265,7 @@ Provider::Provider(ProviderOptions options, ApiCaller& calls, net::Loop& loop, P
 Provider::~Provider() = default;
 void Provider::take_over(const Provider& other) { state_->take_over(*other.state_); }
 net::Task<Result<DomainFilter>> Provider::negotiate() { return state_->negotiate(); }
-net::Task<Result<std::string>> Provider::records() { return state_->records(); }
+net::Task<Result<std::string>> Provider::records(Monotonic latest) { return state_->records(latest); }
 Result<std::string> Provider::adjust(std::string_view endpoints) const { return state_->adjust(endpoints); }
 net::Task<Applied> Provider::apply(Changes changes) { return state_->apply(std::move(changes)); }
 net::Task<Applied> Provider::finish(std::vector<Endpoint> orphans) {

@@ -79,8 +79,8 @@ class Provider {
   // What is managed. Asks a node only where no zones are configured, and no regular expressions.
   net::Task<Result<DomainFilter>> negotiate();
   // The body of `GET /records`: all records of all zones, as JSON. An error if a zone cannot be read whole: what
-  // is not listed would be made again, or be thought gone.
-  net::Task<Result<std::string>> records();
+  // is not listed would be made again, or be thought gone. Answers by the deadline, and by `latest`.
+  net::Task<Result<std::string>> records(Monotonic latest = Monotonic::max());
   // The body of the answer to `POST /adjustendpoints`: each endpoint as records() will have it once it is there.
   Result<std::string> adjust(std::string_view endpoints) const;
   // Never fails as a whole: what can be done is. Answers by the deadline.

@@ -41,9 +41,13 @@ TEST_F(ProviderConversionTest, TakesNoAddressAwayForAnAliasThatCannotBe) {
   have("mail.example.com", "MX", "10 mx.example");
   have_address("hand.example.com", "a-hand.example.com");
   have("hand.example.com", "A", "192.0.2.99");
+  have_address("app.example.com", "a-app.example.com");
+  have("app.example.com", "FWD", "this-server");
+  have_address("self.example.com", "a-self.example.com");
   const auto before = server.records();
   for (const Changes& changes :
-       {to_alias("example.com"), to_alias("www.example.com", {"a.example", "b.example"}),
+       {to_alias("app.example.com"), to_alias("self.example.com", {"Self.example.com."}),
+        to_alias("example.com"), to_alias("www.example.com", {"a.example", "b.example"}),
         to_alias("mail.example.com"), to_alias("hand.example.com")}) {
     EXPECT_FALSE(apply(changes).is_whole());
     EXPECT_THAT(server.writes(), IsEmpty()) << changes.create[0].dns_name;
@@ -101,7 +105,89 @@ TEST_F(ProviderConversionTest, MakesNoRoomWithoutTimeForWhatItIsFor) {
   const Applied applied = apply({.create = {one("www.example.com", "CNAME", {"other.example"})},
                                  .remove = {one("www.example.com", "A", {"192.0.2.1"})}});
   EXPECT_EQ(applied.left, 2U);
+  EXPECT_THAT(applied.reason, HasSubstr("there was no time"));
   EXPECT_THAT(server.records(), ElementsAre("www A 300 192.0.2.1"));
+}
+
+// As where its TTL is above what the zone allows, which is nowhere to be seen beforehand.
+TEST_F(ProviderConversionTest, PutsTheAddressesBackWhereTheServerRefusesTheAlias) {
+  have("www.example.com", "A", "192.0.2.1", 60);
+  have("www.example.com", "A", "192.0.2.2", 60);
+  have("www.example.com", "AAAA", "2001:db8::1", 60);
+  have("a-www.example.com", "TXT", std::string(kOwner));
+  const auto before = server.records();
+  server.instead = [](std::string_view call) -> std::optional<Result<ApiAnswer>> {
+    if (call.find(" CNAME ") == std::string_view::npos) return std::nullopt;
+    return Result<ApiAnswer>(
+        ApiAnswer{.status = 200,
+                  .body = R"({"status":"error","errorMessage":"TTL cannot be greater than SOA EXPIRE."})"});
+  };
+  const Applied applied = apply({.create = {one("www.example.com", "CNAME", {"other.example"})},
+                                 .remove = {one("www.example.com", "A", {"192.0.2.1", "192.0.2.2"}),
+                                            one("www.example.com", "AAAA", {"2001:db8::1"}),
+                                            owner("a-www.example.com", "www.example.com")}});
+  EXPECT_FALSE(applied.is_whole());
+  EXPECT_EQ(server.records(), before);
+  EXPECT_THAT(applied.orphans, IsEmpty());
+  EXPECT_THAT(told, Contains("done www.example.com A: [] to [60 192.0.2.1 192.0.2.2]")) << "it is told, too";
+}
+
+TEST_F(ProviderConversionTest, TriesAgainToPutTheAliasThereWhileThereIsTime) {
+  have("www.example.com", "A", "192.0.2.1");
+  int failures = 2;
+  server.instead = [&failures](std::string_view call) -> std::optional<Result<ApiAnswer>> {
+    if (call.find(" add www") == std::string_view::npos || failures-- <= 0) return std::nullopt;
+    if (failures == 0) return Result<ApiAnswer>(Error(Code::kUpstreamFailed, Blame::kUpstream, "hung up"));
+    return Result<ApiAnswer>(ApiAnswer{.status = 429, .body = {}, .error_code = "limited"});
+  };
+  EXPECT_TRUE(apply({.create = {one("www.example.com", "CNAME", {"other.example"})},
+                     .remove = {one("www.example.com", "A", {"192.0.2.1"})}})
+                  .is_whole());
+  EXPECT_THAT(server.records(), ElementsAre("www CNAME 300 other.example"));
+}
+
+TEST_F(ProviderConversionTest, TakesADeleteForDoneWhoseAnswerWasLost) {
+  have("www.example.com", "A", "192.0.2.1");
+  server.afterwards = [](std::string_view call) -> std::optional<Result<ApiAnswer>> {
+    if (call.find(" delete ") == std::string_view::npos) return std::nullopt;
+    return Result<ApiAnswer>(Error(Code::kUpstreamFailed, Blame::kUpstream, "hung up"));
+  };
+  const Applied applied = apply({.create = {one("www.example.com", "CNAME", {"other.example"})},
+                                 .remove = {one("www.example.com", "A", {"192.0.2.1"})}});
+  EXPECT_EQ(applied.failed, 1U);
+  EXPECT_THAT(server.records(), ElementsAre("www CNAME 300 other.example"));
+}
+
+TEST_F(ProviderConversionTest, TakesAddressesAwayLastOfAllThatMakesRoom) {
+  have("www.example.com", "A", "192.0.2.1");
+  have("www.example.com", "MX", "10 mx.example");
+  server.instead = [](std::string_view call) -> std::optional<Result<ApiAnswer>> {
+    if (call.find(" MX ") == std::string_view::npos) return std::nullopt;
+    return Result<ApiAnswer>(Error(Code::kUpstreamFailed, Blame::kUpstream, "hung up"));
+  };
+  const auto before = server.records();
+  apply({.create = {one("www.example.com", "CNAME", {"other.example"})},
+         .remove = {one("www.example.com", "A", {"192.0.2.1"}),
+                    one("www.example.com", "MX", {"10 mx.example"})}});
+  server.instead = nullptr;
+  EXPECT_EQ(server.records(), before);
+}
+
+// What stays is no loss.
+TEST_F(ProviderConversionTest, KeepsTheGuardOutOfWhatIsRefusedAnyway) {
+  Changes changes;
+  for (int i = 0; i < 12; ++i) {
+    const std::string name = fmt::format("n{}.example.com", i);
+    have(name, "A", "192.0.2.1");
+    have(name, "MX", "10 mx.example");
+    changes.create.push_back(one(name, "CNAME", {"other.example"}));
+    changes.remove.push_back(one(name, "A", {"192.0.2.1"}));
+  }
+  options.max_delete_percent = 10;
+  have("old.example.com", "A", "192.0.2.1");
+  changes.remove.push_back(one("old.example.com", "A", {"192.0.2.1"}));
+  apply(std::move(changes));
+  EXPECT_THAT(server.writes(), ElementsAre("a delete old.example.com A 192.0.2.1"));
 }
 
 // Who comes second, and saw nothing of it when it asked.

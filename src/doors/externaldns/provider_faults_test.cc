@@ -252,16 +252,24 @@ TEST_F(OrphansTest, AreNoneWhereWhatTheyAreAboutIsThereAgain) {
 }
 
 TEST_F(OrphansTest, AreNotWhatIsHeldBackWithItsRecord) {
-  have("www.example.com", "A", "192.0.2.1");
-  have("a-www.example.com", "TXT", std::string(kOwner));
-  server.instead = [](std::string_view call) -> std::optional<Result<ApiAnswer>> {
-    if (call.find(" delete www") == std::string_view::npos) return std::nullopt;
-    return Result<ApiAnswer>(Error(Code::kUpstreamFailed, Blame::kUpstream, "hung up"));
+  const auto orphans_where = [this](Result<ApiAnswer> answer) {
+    server.zones["example.com"].clear();
+    have("www.example.com", "A", "192.0.2.1");
+    have("a-www.example.com", "TXT", std::string(kOwner));
+    server.instead = [answer](std::string_view call) -> std::optional<Result<ApiAnswer>> {
+      if (call.find(" delete www") == std::string_view::npos) return std::nullopt;
+      return answer;
+    };
+    return apply({.remove = {one("www.example.com", "A", {"192.0.2.1"}),
+                             owner("a-www.example.com", "www.example.com")}})
+        .orphans;
   };
-  EXPECT_THAT(apply({.remove = {one("www.example.com", "A", {"192.0.2.1"}),
-                                owner("a-www.example.com", "www.example.com")}})
-                  .orphans,
+  EXPECT_THAT(orphans_where(ApiAnswer{.status = 200,
+                                      .body = R"({"status":"error","errorMessage":"Access was denied."})"}),
               IsEmpty());
+  EXPECT_THAT(orphans_where(ApiAnswer{.status = 403, .body = {}, .error_code = "denied"}), IsEmpty());
+  EXPECT_THAT(orphans_where(Error(Code::kUpstreamFailed, Blame::kUpstream, "hung up")), SizeIs(1))
+      << "it may be gone: that is looked at";
 }
 
 // "a-sub.example.com" is in the zone above the one that it is about.

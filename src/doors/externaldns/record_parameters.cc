@@ -53,7 +53,9 @@ Result<std::string> each_of_list(std::string_view list, Each each) {
 Result<std::string> canonical_mandatory(std::string_view value) {
   std::vector<unsigned> keys;
   CLV_TRY(each_of_list(value, [&keys](std::string_view name) -> Result<std::string> {
-    keys.push_back(CLV_TRY(key_of(name)));
+    const auto key = key_of(name);
+    if (!key.has_value()) return key.error();
+    keys.push_back(*key);
     return std::string(name);
   }));
   std::ranges::sort(keys);

@@ -154,9 +154,17 @@ void RecordSink::row_scalar(std::string_view text) {
 
 Result<void> RecordSink::end_row() {
   const auto type = find_record_type(row_.type);
-  if (!type.has_value()) return ok();
+  if (!type.has_value()) return add_other();
   if (*type == RecordType::kNs && base::equals_ignore_case(row_.name, zone_)) return ok();
   return add_row(*type);
+}
+
+// DNSSEC's stand beside any.
+Result<void> RecordSink::add_other() {
+  constexpr std::string_view kDnssec[] = {"RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "DNSKEY", "CDS", "CDNSKEY"};
+  if (std::ranges::find(kDnssec, row_.type) != std::ranges::end(kDnssec)) return ok();
+  const auto name = canonical_name(row_.name);
+  return name.has_value() ? into_.add_other(*name) : ok();
 }
 
 void RecordSink::note_unreadable(std::string_view why) {

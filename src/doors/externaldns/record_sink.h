@@ -67,6 +67,7 @@ class RecordSink final : public AnswerSink {
   void keep_field(std::string_view name, std::string_view value);
   Result<void> end_row();
   Result<void> add_row(RecordType type);
+  Result<void> add_other();
   struct Value;
   Result<Value> value_of_row(RecordType type) const;
   void note_unreadable(std::string_view why);

@@ -12,20 +12,30 @@ RecordTable::Text RecordTable::keep(std::string_view text) {
   return where;
 }
 
-Result<void> RecordTable::add(const LiveRecord& record) {
-  const std::size_t rows = rows_.size() + opaque_.size();
+// Of one row more, and its text.
+Result<void> RecordTable::take(std::size_t text_bytes) {
+  const std::size_t rows = rows_.size() + opaque_.size() + others_.size();
   if (rows == kMostRecords)
     return Error(Code::kUpstreamFailed, Blame::kUpstream, "the server lists more than 1,000,000 records");
-  const std::size_t text_bytes =
-      record.name.size() + record.target.size() + record.identity.size() + 1 + record.options.size();
   if (text_.size() + text_bytes + (rows + 1) * sizeof(Row) > kMostBytes)
     return Error(Code::kUpstreamFailed, Blame::kUpstream, "the server lists more than 96 MiB of records");
-  if (room_ != nullptr) {
-    if (text_bytes + sizeof(Row) > *room_)
-      return Error(Code::kUpstreamFailed, Blame::kUpstream,
-                   "the zones of these changes have too many records");
-    *room_ -= text_bytes + sizeof(Row);
-  }
+  if (room_ == nullptr) return ok();
+  if (text_bytes + sizeof(Row) > *room_)
+    return Error(Code::kUpstreamFailed, Blame::kUpstream, "the zones of these changes have too many records");
+  *room_ -= text_bytes + sizeof(Row);
+  return ok();
+}
+
+Result<void> RecordTable::add_other(std::string_view name) {
+  if (!others_.empty() && text(others_.back()) == name) return ok();
+  CLV_TRY_VOID(take(name.size()));
+  others_.push_back(keep(name));
+  return ok();
+}
+
+Result<void> RecordTable::add(const LiveRecord& record) {
+  CLV_TRY_VOID(
+      take(record.name.size() + record.target.size() + record.identity.size() + 1 + record.options.size()));
   Row row{.name = {}, .target = keep(record.target), .more = {0, 0}, .ttl = record.ttl, .type = record.type};
   std::vector<Row>& rows_of_it = record.is_opaque ? opaque_ : rows_;
   // Rows of a name come one after the other.
@@ -47,6 +57,7 @@ void RecordTable::sort() {
   };
   std::ranges::sort(rows_, is_less);
   std::ranges::sort(opaque_, is_less);
+  std::ranges::sort(others_, {}, [this](Text name) { return text(name); });
 }
 
 LiveRecord RecordTable::live(const Row& row) const noexcept {
@@ -58,6 +69,10 @@ LiveRecord RecordTable::live(const Row& row) const noexcept {
           .target = text(row.target),
           .identity = more.substr(0, end),
           .options = end < more.size() ? more.substr(end + 1) : std::string_view()};
+}
+
+bool RecordTable::has_other(std::string_view name) const noexcept {
+  return std::ranges::binary_search(others_, name, {}, [this](Text other) { return text(other); });
 }
 
 LiveRecord RecordTable::at(std::size_t row) const noexcept { return live(rows_[row]); }

@@ -39,12 +39,15 @@ class RecordTable {
 
   // kUpstreamFailed: there are more than that.
   Result<void> add(const LiveRecord& record);
+  // There is a record of a type at `name` that does not go through the door. The same error.
+  Result<void> add_other(std::string_view name);
   // By name, type, target; before what is below.
   void sort();
   std::size_t size() const noexcept { return rows_.size(); }
   LiveRecord at(std::size_t row) const noexcept;
   // Row after the last that has the name and type of the one at `first`.
   std::size_t end_of_set(std::size_t first) const noexcept;
+  bool has_other(std::string_view name) const noexcept;
   // Opaque ones last.
   std::vector<LiveRecord> find(std::string_view name, RecordType type) const;
 
@@ -57,6 +60,7 @@ class RecordTable {
     std::uint32_t ttl;
     RecordType type;
   };
+  Result<void> take(std::size_t text_bytes);
   Text keep(std::string_view text);
   LiveRecord live(const Row& row) const noexcept;
   std::string_view text(Text where) const noexcept {
@@ -65,6 +69,7 @@ class RecordTable {
 
   std::size_t* room_ = nullptr;  // null: its own alone
   std::vector<Row> rows_, opaque_;
+  std::vector<Text> others_;  // names
   std::string text_;
 };
 

@@ -90,6 +90,11 @@ std::optional<RecordType> find_record_type(std::string_view name) noexcept {
   return std::nullopt;
 }
 
+bool answers_with_addresses(RecordType type) noexcept {
+  return type == RecordType::kA || type == RecordType::kAaaa || type == RecordType::kCname ||
+         type == RecordType::kAname;
+}
+
 bool has_one_value(RecordType type) noexcept { return shape_of(type).has_one_value; }
 
 std::string txt_text(std::string_view target) {

@@ -44,6 +44,8 @@ std::string_view type_name(RecordType type) noexcept;
 std::optional<RecordType> find_record_type(std::string_view name) noexcept;  // either case
 // There is one record of it at a name, which is taken away without saying its value.
 bool has_one_value(RecordType type) noexcept;
+// Whether who asks for addresses gets an answer from it.
+bool answers_with_addresses(RecordType type) noexcept;
 
 // `rData` as it came: scalars by name, those of `svcParams` as "svcParams.alpn"; a TXT record's strings besides.
 struct RData {

@@ -132,8 +132,13 @@ class Planner {
     put(std::move(step), record.identity, record.target);
   }
   void remove(const LiveRecord& record) {
-    if (has_one_value(change_.record_type)) plan_.steps.push_back({.path = kDeleteRecord, .form = {}});
-    else put({.path = kDeleteRecord, .form = {}}, record.identity, record.target);
+    Step step{.path = kDeleteRecord, .form = {}};
+    if (has_one_value(change_.record_type)) plan_.steps.push_back(std::move(step));
+    else put(std::move(step), record.identity, record.target);
+    if (!change_.is_removal() || !answers_with_addresses(change_.record_type)) return;
+    Step again{.path = kAddRecord, .form = fmt::format("&ttl={}", record.ttl) + comments_of(record)};
+    if (append_record_form(again.form, change_.record_type, record.target).has_value())
+      plan_.undo.push_back(std::move(again));
   }
   void put(Step step, std::string_view identity, std::string_view target) {
     if (!identity.empty()) {

@@ -22,6 +22,7 @@ struct Step {
 };
 struct SetPlan {
   std::vector<Step> steps;  // none: it is so already
+  std::vector<Step> undo;  // of a removal of addresses or an alias: what makes again what `steps` delete
   std::string before, after, added, removed;  // as RecordChange has them
   std::string refusal;
   std::string

@@ -8,32 +8,23 @@
 namespace claviger::doors::externaldns {
 namespace {
 
-bool answers_with_addresses(const SetChange& change) noexcept {
-  switch (change.record_type) {
-    case RecordType::kA:
-    case RecordType::kAaaa:
-    case RecordType::kCname:
-    case RecordType::kAname:
-      return true;
-    default:
-      return false;
-  }
+bool is_in_the_way(const SetChange& other, const SetChange& change) {
+  return !change.is_registry && !change.is_removal() && !other.is_registry && other.is_removal() &&
+         other.name == change.name;
 }
 
 bool comes_first(const SetChange& other, const SetChange& change) {
   const bool is_its_owner = is_about(other, change) && !other.is_removal() && !change.is_removal();
   const bool is_owned = is_about(change, other) && change.is_removal() == other.is_removal();
-  const bool is_in_the_way = !change.is_registry && !change.is_removal() && !other.is_registry &&
-                             other.is_removal() && other.name == change.name;
   // The last answer of a name is not taken away for one that will not come.
-  return is_its_owner || is_owned || is_in_the_way || makes_room(change, other);
+  return is_its_owner || is_owned || is_in_the_way(other, change) || makes_room(change, other);
 }
 
 }  // namespace
 
 bool makes_room(const SetChange& removal, const SetChange& want) {
   if (!removal.is_removal() || want.is_removal() || removal.name != want.name) return false;
-  if (!answers_with_addresses(removal) || !answers_with_addresses(want)) return false;
+  if (!answers_with_addresses(removal.record_type) || !answers_with_addresses(want.record_type)) return false;
   return (removal.record_type == RecordType::kCname) != (want.record_type == RecordType::kCname);
 }
 
@@ -41,6 +32,8 @@ std::string held_back_by(std::span<const SetChange> changes, std::size_t which, 
   const SetChange& change = changes[which];
   for (std::size_t i = 0; i < changes.size(); ++i) {
     if (i == which || !comes_first(changes[i], change)) continue;
+    // If it is in the way still, the server says so.
+    if (stops[i].may_be_done && is_in_the_way(changes[i], change)) continue;
     if (!stops[i].why.empty())
       return fmt::format("{} {} comes first: {}", base::printable_name(changes[i].shown), changes[i].type,
                          stops[i].why);

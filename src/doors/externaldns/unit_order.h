@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What of a unit of changes waits for what, so that wherever it ends no name is without an answer and no record without its owner.
+// What of a unit of changes waits for what: so that no record is without its owner wherever it ends, and a name without an answer only
+// between the two calls by which it becomes an alias, or an address again.
 
 #include <cstddef>
 #include <span>
@@ -15,6 +16,7 @@ namespace claviger::doors::externaldns {
 struct Stop {
   std::string why;  // empty: it was, or need not be, or its turn has not come
   bool is_for_good = false;
+  bool may_be_done = false;  // it was sent, all of it, and how it went was not heard
 };
 
 // Whether `removal` goes so that `want` can take its place: a CNAME stands alone at its name (RFC 1034, 3.6.2).

@@ -50,7 +50,7 @@ net::Task<bool> ZoneMap::ask(Round& round, Node node, Monotonic until) {
   asked.failed_at.reset();
   std::vector<std::string>& names = round.names[name];
   for (const ServerZone& zone : *zones) {
-    names.push_back(zone.name);
+    if (options_.zones.empty() || !zone_of(zone.name, zones_).empty()) names.push_back(zone.name);
     if (!is_wanted(zone)) continue;
     Found& found = round.found[zone.name];
     if (found.primary.has_value()) continue;  // a node that is preferred
@@ -129,9 +129,12 @@ void ZoneMap::publish(Round round) {
     std::erase_if(had_primary_, [this](const std::string& zone) { return !known_.found.contains(zone); });
   zones_.clear();
   for (const auto& [name, found] : known_.found) {
-    if (found.primary.has_value() && had_primary_.size() < kMostHad) had_primary_.insert(name);
+    if (found.primary.has_value()) {
+      if (had_primary_.size() < kMostHad) had_primary_.insert(name);
+      continue;
+    }
     // The node that is primary for it may be one that has not answered since the start.
-    else if (!has_seen_all_once_) zones_.push_back(name);
+    if (!has_seen_all_once_) zones_.push_back(name);
   }
   zones_.insert(zones_.end(), had_primary_.begin(), had_primary_.end());
   std::ranges::sort(zones_);
@@ -177,7 +180,7 @@ const Node* ZoneMap::primary_of(std::string_view zone) const {
   return found != known_.found.end() && found->second.primary.has_value() ? &*found->second.primary : nullptr;
 }
 
-std::span<const std::string> ZoneMap::beside(std::string_view zone) const {
+std::span<const std::string> ZoneMap::zones_of_primary(std::string_view zone) const {
   const Node* const primary = primary_of(zone);
   if (primary == nullptr) return {};
   const auto names = known_.names.find(node_text(*primary));

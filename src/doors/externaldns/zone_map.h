@@ -58,9 +58,9 @@ class ZoneMap {
   // No node has it at all, and all were asked.
   bool is_missing(std::string_view zone) const;
   std::string why_not(std::string_view zone) const;
-  // All zones that the node has that is primary for `zone`, sorted, managed or not: what is below one of them that is not is answered by
-  // that one, whatever is written above it. Holds until the next co_await.
-  std::span<const std::string> beside(std::string_view zone) const;
+  // All zones on the node that is primary for `zone`, managed or not, sorted: of those that could be below a managed one. A name below a
+  // longer one is answered from that one. Holds until the next co_await.
+  std::span<const std::string> zones_of_primary(std::string_view zone) const;
   // ExternalDNS was told of the records of all but these, and makes what it misses: nothing is changed in them before it has read them.
   void left_out(std::set<std::string, std::less<>> zones) { left_out_ = std::move(zones); }
   bool was_left_out(std::string_view zone) const { return left_out_.contains(zone); }
@@ -81,7 +81,7 @@ class ZoneMap {
   // What a round of questions brings. Several may be under way; the last to end is what is known.
   struct Round {
     std::map<std::string, Found, std::less<>> found;
-    std::map<std::string, std::vector<std::string>, std::less<>> names;  // of all zones, by node_text()
+    std::map<std::string, std::vector<std::string>, std::less<>> names;  // zones_of_primary(), by node_text()
     std::size_t answered = 0, unanswered = 0;  // nodes
     bool has_seen_all = false;  // every node answered
   };
