@@ -50,10 +50,11 @@ Result<void> by_door(Call& call) noexcept {
   const policy::Snapshot& policy = *call.world->policy;
   const auto principal = policy.find_principal(call.door->principal);
   if (!principal || policy.principal(*principal).disabled)
-    return refused_by("door", call,
-                      Error(Code::kUnauthenticated, Blame::kCaller,
-                            "the principal that the configuration names for this door is disabled, or there is none of "
-                            "that name"));
+    return refused_by(
+        "door", call,
+        Error(Code::kUnauthenticated, Blame::kCaller,
+              "the principal that the configuration names for this door is disabled, or there is none of "
+              "that name"));
   let_in(call, *principal, nullptr, {});
   call.limit = {true, 0, 0};
   return ok();
