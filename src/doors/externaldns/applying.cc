@@ -119,6 +119,8 @@ net::Task<void> Applying::look() {
       const std::string_view of_owned = zone_of(change.owned, map_.zones());
       if (!of_owned.empty()) names[std::string(of_owned)].insert(change.owned);
       losses[change.zone] += change.old.size() - std::min(change.old.size(), change.want.size());
+      // With the zone's own name comes its SOA.
+      if (change.record_type == RecordType::kCname) names[change.zone].insert(change.zone);
       if (!change.is_removal()) zones_[change.zone].is_wanted = true;
     }
   }
@@ -198,6 +200,10 @@ SetPlan Applying::plan_of(const SetChange& change) const {
     return plan;
   }
   plan = plan_set(change, zone.live.find(change.name, change.record_type), options_);
+  // By the time the server says so, what it takes the place of may be deleted.
+  if (const std::uint32_t expire = zone.live.soa_expire();
+      expire > 0 && plan.ttl > expire && plan.refusal.empty() && plan.adds > 0)
+    plan.refusal = fmt::format("its TTL cannot be greater than SOA EXPIRE, which is {}", expire);
   // Somebody was faster. What is left of somebody's record that is gone keeps nobody from the name.
   if (plan.refusal.empty() && !plan.other_owner.empty() && !is_orphan(change))
     plan.refusal = fmt::format("it belongs to another by now: {}", base::printable_name(plan.other_owner));

@@ -60,7 +60,6 @@ class Applying {
   net::Task<void> work_on(Job& job, std::size_t which, std::vector<Stop>& stops);
   net::Task<ChangeAnswer> carry_out(const SetChange& change, const Step& step, bool is_urgent,
                                     std::vector<std::string>& request_ids);
-  net::Task<void> put_back(Job& job, std::size_t which, std::vector<Stop>& stops);
   void note_orphans(const Job& job, const std::vector<Stop>& stops);
   void tell(const SetChange& change, const SetPlan& plan, Outcome outcome, std::string_view upstream,
             const std::vector<std::string>& request_ids, std::string_view reason);
@@ -68,6 +67,7 @@ class Applying {
   bool has_time(unsigned calls) const;  // for so many, one after the other
   bool is_hopeless(const Node& node) const;
   static bool is_second_half(const Job& job, std::size_t which);
+  static bool is_urgent(const Job& job, std::size_t which, const std::vector<Stop>& stops);
 
   const ProviderOptions& options_;
   Technitium& server_;

@@ -100,6 +100,16 @@ bool Applying::is_second_half(const Job& job, std::size_t which) {
   return false;
 }
 
+// Whether the name has lost an answer for it for certain: then it is tried again and again.
+bool Applying::is_urgent(const Job& job, std::size_t which, const std::vector<Stop>& stops) {
+  const std::vector<SetChange>& changes = job.unit->changes;
+  for (std::size_t i = 0; i < which; ++i) {
+    if (job.plans[i].steps.empty() || !stops[i].why.empty()) continue;
+    if (is_for_the_same(changes, changes[i], changes[which])) return true;
+  }
+  return false;
+}
+
 std::string Applying::why_not_yet(const Job& job, std::size_t which, const std::vector<Stop>& stops) const {
   const SetChange& change = job.unit->changes[which];
   const Zone& zone = zones_.find(change.zone)->second;
@@ -136,26 +146,32 @@ void Applying::note_orphans(const Job& job, const std::vector<Stop>& stops) {
   }
 }
 
-// What is urgent is tried again as long as there is time: to be added twice it takes no harm.
-net::Task<ChangeAnswer> Applying::carry_out(const SetChange& change, const Step& step, bool is_urgent,
+net::Task<ChangeAnswer> Applying::carry_out(const SetChange& change, const Step& step, bool may_repeat,
                                             std::vector<std::string>& request_ids) {
   const Node node = zones_.find(change.zone)->second.primary;
-  ChangeAnswer answer;
+  bool may_be_done = false;  // by a try before
   while (true) {
     std::string form;
     append_form_field(form, "domain", change.name);
     append_form_field(form, "zone", change.zone);
     append_form_field(form, "type", type_name(change.record_type));
     form += step.form;
-    answer = co_await server_.change(node, step.path, std::move(form), patience());
+    ChangeAnswer answer = co_await server_.change(node, step.path, std::move(form), patience());
     if (!answer.request_id.empty()) request_ids.push_back(answer.request_id);
+    // "Record already exists. Use overwrite option ..."
+    if (may_be_done && answer.change == Change::kRefused &&
+        answer.reason.starts_with("Record already exists"))
+      answer.change = Change::kWasSo;
     if (is_done(answer)) {
       in_vain_.erase(node_text(node));
       co_return answer;
     }
+    const bool is_sent = answer.change == Change::kRefused || answer.change == Change::kFailed;
+    if (is_sent) map_.forget();  // who is primary may be another now
     if (answer.change != Change::kRefused) ++in_vain_[node_text(node)];
-    if (answer.change != Change::kNotSent) map_.forget();  // who is primary may be another now
-    if (answer.change == Change::kRefused || !is_urgent || loop_.now() + kAgain >= until_) co_return answer;
+    may_be_done = may_be_done || answer.change == Change::kFailed;
+    const bool may_end_otherwise = answer.change == Change::kFailed || answer.change == Change::kNotSent;
+    if (!may_repeat || !may_end_otherwise || loop_.now() + kAgain >= until_) co_return answer;
     co_await net::Pause(loop_, kAgain);
   }
 }
@@ -166,7 +182,7 @@ net::Task<void> Applying::work_on(Job& job, std::size_t which, std::vector<Stop>
   const SetPlan& plan = job.plans[which];
   const std::string upstream = zones_.find(change.zone)->second.primary.upstream;
   const bool makes_room_for_another = calls_to_end(changes, which) > 1;
-  const bool is_urgent = !change.is_registry && !change.is_removal() && is_second_half(job, which);
+  const bool may_repeat = is_urgent(job, which, stops);
   std::vector<std::string> request_ids;
   for (const Step& step : plan.steps) {
     const bool is_first = &step == &plan.steps.front();
@@ -175,40 +191,17 @@ net::Task<void> Applying::work_on(Job& job, std::size_t which, std::vector<Stop>
       stops[which].why = "there was no time for all of it";
       co_return tell(change, plan, Outcome::kFailed, upstream, request_ids, stops[which].why);
     }
-    const ChangeAnswer answer = co_await carry_out(change, step, is_urgent, request_ids);
+    const ChangeAnswer answer = co_await carry_out(change, step, may_repeat, request_ids);
     if (is_done(answer)) continue;
     const bool is_last = &step == &plan.steps.back();
     stops[which] = {.why = answer.reason,
                     .is_for_good = answer.change == Change::kRefused,
                     .may_be_done = answer.change == Change::kFailed && is_last};
-    const bool is_begun = answer.change != Change::kNotSent || !is_first;
+    const bool is_begun = answer.change == Change::kFailed || answer.change == Change::kRefused || !is_first;
     tell(change, plan, is_begun ? Outcome::kFailed : Outcome::kLeft, upstream, request_ids, answer.reason);
-    if (answer.change == Change::kRefused) co_await put_back(job, which, stops);
     co_return;
   }
   tell(change, plan, Outcome::kDone, upstream, request_ids, {});
-}
-
-// What was deleted for a change that the server will not have.
-net::Task<void> Applying::put_back(Job& job, std::size_t which, std::vector<Stop>& stops) {
-  const std::vector<SetChange>& changes = job.unit->changes;
-  for (std::size_t i = 0; i < which; ++i) {
-    const SetPlan& plan = job.plans[i];
-    if (!makes_room(changes[i], changes[which]) || plan.steps.empty() || !stops[i].why.empty()) continue;
-    SetPlan back;
-    back.before = plan.after;
-    back.after = plan.before;
-    back.added = plan.removed;
-    std::vector<std::string> request_ids;
-    stops[i].why = fmt::format("it was put back: {}", stops[which].why);
-    Outcome outcome = Outcome::kDone;
-    for (const Step& step : plan.undo) {
-      const ChangeAnswer answer = co_await carry_out(changes[i], step, true, request_ids);
-      if (!is_done(answer)) outcome = Outcome::kFailed;
-    }
-    tell(changes[i], back, outcome, zones_.find(changes[i].zone)->second.primary.upstream, request_ids,
-         stops[i].why);
-  }
 }
 
 void Applying::tell(const SetChange& change, const SetPlan& plan, Outcome outcome, std::string_view upstream,

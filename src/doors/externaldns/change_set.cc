@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -77,7 +78,7 @@ class Maker {
     for (auto& [group, unit] : made) {
       if (unit.changes.size() > kMostOfUnit)
         for (SetChange& change : unit.changes) change.refusal = "too many changes belong together";
-      std::ranges::sort(unit.changes, {}, [](const SetChange& change) {
+      std::ranges::sort(unit.changes, {}, [this](const SetChange& change) {
         return std::tuple(rank(change), std::string_view(change.name), change.record_type);
       });
       units.push_back(std::move(unit));
@@ -86,11 +87,13 @@ class Maker {
   }
 
  private:
-  // Addresses that go for an alias go last of all that does: they answer until then.
-  static int rank(const SetChange& change) {
-    if (change.is_registry) return change.is_removal() ? 4 : 0;
+  // Addresses that make room for an alias go last of all that does: they answer until then. Those of another kind go once the new ones
+  // are there.
+  int rank(const SetChange& change) const {
+    if (change.is_registry) return change.is_removal() ? 5 : 0;
     if (!change.is_removal()) return 3;
-    return answers_with_addresses(change.record_type) ? 2 : 1;
+    if (!answers_with_addresses(change.record_type)) return 1;
+    return aliases_.contains(change.name) ? 2 : 4;
   }
 
   void put(Endpoint endpoint, bool is_wanted) {
@@ -110,6 +113,7 @@ class Maker {
     if (is_wanted && endpoint.ttl != 0) kept.ttl = endpoint.ttl;
     if (kept.want.empty() && kept.old.empty() && kept.refusal.empty()) kept.refusal = "it has no targets";
     const std::string& name = kept.name.empty() ? kept.shown : kept.name;
+    if (kept.record_type == RecordType::kCname) aliases_.insert(name);
     if (!kept.owned.empty()) groups_.join(kept.owned, name);
     else groups_.of(name);
   }
@@ -207,6 +211,7 @@ class Maker {
   std::vector<SetChange> changes_;
   std::map<std::string, std::size_t, std::less<>> index_;
   Groups groups_;
+  std::set<std::string, std::less<>> aliases_;  // names of CNAME records, that go or come
 };
 
 }  // namespace

@@ -2,6 +2,8 @@
 #include "doors/externaldns/externaldns_door.h"
 
 #include <algorithm>
+#include <cstddef>
+#include <iterator>
 #include <optional>
 #include <set>
 #include <utility>
@@ -228,20 +230,19 @@ net::Task<void> ExternalDnsDoor::tidy_up(Instance& instance) {
   const std::string request_id = left_behind_by_;
   change_id_ = request_id;
   is_tidying_ = true;
-  std::vector<Endpoint> some;
-  while (!left_behind_.empty() && some.size() < kTidiedAtOnce) {
-    left_behind_bytes_ -= size_of(left_behind_.back());
-    some.push_back(std::move(left_behind_.back()));
-    left_behind_.pop_back();
-  }
+  // From the front: what is in vain goes to the back again, so that it keeps nothing from its turn.
+  const auto end =
+      left_behind_.begin() + static_cast<std::ptrdiff_t>(std::min(kTidiedAtOnce, left_behind_.size()));
+  std::vector<Endpoint> some(std::move_iterator(left_behind_.begin()), std::move_iterator(end));
+  left_behind_.erase(left_behind_.begin(), end);
+  for (const Endpoint& orphan : some) left_behind_bytes_ -= size_of(orphan);
   Applied applied = co_await instance.provider->finish(std::move(some));
   note_applied(applied);
   is_tidying_ = false;
   change_id_ = {};
   const bool is_in_vain = !applied.orphans.empty();
   leave_behind(std::move(applied.orphans), request_id);
-  if (!is_in_vain) co_return;
-  tidy_again_ = std::clamp(2 * tidy_again_, kTidyFirst, kTidyMost);
+  tidy_again_ = is_in_vain ? std::clamp(2 * tidy_again_, kTidyFirst, kTidyMost) : seconds(0);
   tidy_at_ = services_.loop.now() + tidy_again_;
 }
 

@@ -142,6 +142,7 @@ TEST_F(ProviderFaultsTest, DeletesNoMoreThanItsShareOfAZone) {
 
 // Whatever stands beside it in the same set.
 TEST_F(ProviderFaultsTest, CountsWhateverGoesAndIsNotReplaced) {
+  options.max_delete_percent = 40;
   Changes changes;
   for (int i = 0; i < 20; ++i) {
     const std::string name = fmt::format("n{}.example.com", i);

@@ -163,6 +163,11 @@ Result<void> RecordSink::end_row() {
 Result<void> RecordSink::add_other() {
   constexpr std::string_view kDnssec[] = {"RRSIG", "NSEC", "NSEC3", "NSEC3PARAM", "DNSKEY", "CDS", "CDNSKEY"};
   if (std::ranges::find(kDnssec, row_.type) != std::ranges::end(kDnssec)) return ok();
+  if (row_.type == "SOA") {
+    const std::string* const expire = rdata_.find("expire");
+    const auto seconds = base::parse_decimal(expire != nullptr ? *expire : std::string(), UINT32_MAX);
+    if (seconds.has_value()) into_.note_soa_expire(static_cast<std::uint32_t>(*seconds));
+  }
   const auto name = canonical_name(row_.name);
   return name.has_value() ? into_.add_other(*name) : ok();
 }

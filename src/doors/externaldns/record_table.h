@@ -41,12 +41,15 @@ class RecordTable {
   Result<void> add(const LiveRecord& record);
   // There is a record of a type at `name` that does not go through the door. The same error.
   Result<void> add_other(std::string_view name);
+  void note_soa_expire(std::uint32_t seconds) noexcept { soa_expire_ = seconds; }
   // By name, type, target; before what is below.
   void sort();
   std::size_t size() const noexcept { return rows_.size(); }
   LiveRecord at(std::size_t row) const noexcept;
   // Row after the last that has the name and type of the one at `first`.
   std::size_t end_of_set(std::size_t first) const noexcept;
+  // The server takes no TTL above it. 0: it was not listed.
+  std::uint32_t soa_expire() const noexcept { return soa_expire_; }
   bool has_other(std::string_view name) const noexcept;
   // Opaque ones last.
   std::vector<LiveRecord> find(std::string_view name, RecordType type) const;
@@ -70,6 +73,7 @@ class RecordTable {
   std::size_t* room_ = nullptr;  // null: its own alone
   std::vector<Row> rows_, opaque_;
   std::vector<Text> others_;  // names
+  std::uint32_t soa_expire_ = 0;
   std::string text_;
 };
 

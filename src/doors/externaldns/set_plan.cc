@@ -111,6 +111,7 @@ class Planner {
     for (const LiveRecord* record : gone_) note_owner(heritage_owner(txt_text(record->target)));
     for (const std::string* target : added_) append_word(plan_.added, *target);
     for (const LiveRecord* record : gone_) append_word(plan_.removed, record->target);
+    plan_.ttl = ttl_;
     plan_.adds = added_.size();
     plan_.deletes = gone_.size();
     plan_.before = set_text(live_.empty() ? 0 : live_.front().ttl, before);
@@ -132,13 +133,8 @@ class Planner {
     put(std::move(step), record.identity, record.target);
   }
   void remove(const LiveRecord& record) {
-    Step step{.path = kDeleteRecord, .form = {}};
-    if (has_one_value(change_.record_type)) plan_.steps.push_back(std::move(step));
-    else put(std::move(step), record.identity, record.target);
-    if (!change_.is_removal() || !answers_with_addresses(change_.record_type)) return;
-    Step again{.path = kAddRecord, .form = fmt::format("&ttl={}", record.ttl) + comments_of(record)};
-    if (append_record_form(again.form, change_.record_type, record.target).has_value())
-      plan_.undo.push_back(std::move(again));
+    if (has_one_value(change_.record_type)) plan_.steps.push_back({.path = kDeleteRecord, .form = {}});
+    else put({.path = kDeleteRecord, .form = {}}, record.identity, record.target);
   }
   void put(Step step, std::string_view identity, std::string_view target) {
     if (!identity.empty()) {

@@ -22,11 +22,11 @@ struct Step {
 };
 struct SetPlan {
   std::vector<Step> steps;  // none: it is so already
-  std::vector<Step> undo;  // of a removal of addresses or an alias: what makes again what `steps` delete
   std::string before, after, added, removed;  // as RecordChange has them
   std::string refusal;
   std::string
       other_owner;  // who is named by a registry's text that goes though nobody said that it is there; empty: none
+  std::int64_t ttl = 0;  // seconds, of what is wanted
   std::size_t adds = 0, deletes = 0;  // records; one that is written over counts as both
 };
 // The fewest calls that make `live` what is asked for, each of which leaves the name with an answer.

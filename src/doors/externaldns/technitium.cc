@@ -73,7 +73,7 @@ std::string words_of(const ApiAnswer& answer) {
   return words;
 }
 
-// Before anything is sent on.
+// Codes of the gateway's that mean that nothing has reached the server.
 bool is_not_let_through(std::string_view error_code) noexcept {
   constexpr std::string_view kCodes[] = {"denied", "limited", "unauthenticated", "no_upstream"};
   return std::ranges::find(kCodes, error_code) != std::ranges::end(kCodes);
@@ -226,6 +226,7 @@ net::Task<ChangeAnswer> Technitium::change(Node node, std::string_view path, std
   };
   if (!answer.has_value()) {
     failed(answer.error().what());
+    if (answer.error().code() == Code::kUnavailable) came.change = Change::kStopped;
     co_return came;
   }
   came.request_id = answer->request_id;

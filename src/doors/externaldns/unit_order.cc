@@ -8,9 +8,11 @@
 namespace claviger::doors::externaldns {
 namespace {
 
+// What cannot stand beside it.
 bool is_in_the_way(const SetChange& other, const SetChange& change) {
-  return !change.is_registry && !change.is_removal() && !other.is_registry && other.is_removal() &&
-         other.name == change.name;
+  if (change.is_registry || change.is_removal() || other.is_registry || !other.is_removal()) return false;
+  return other.name == change.name &&
+         (other.record_type == RecordType::kCname) != (change.record_type == RecordType::kCname);
 }
 
 bool comes_first(const SetChange& other, const SetChange& change) {
@@ -18,6 +20,24 @@ bool comes_first(const SetChange& other, const SetChange& change) {
   const bool is_owned = is_about(change, other) && change.is_removal() == other.is_removal();
   // The last answer of a name is not taken away for one that will not come.
   return is_its_owner || is_owned || is_in_the_way(other, change) || makes_room(change, other);
+}
+
+// `takes_risks`: what may be gone is not waited for; if it is in the way still, the server says so, and nothing is lost.
+std::string held_back(std::span<const SetChange> changes, std::size_t which, std::span<const Stop> stops,
+                      bool takes_risks) {
+  const SetChange& change = changes[which];
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    if (i == which || !comes_first(changes[i], change)) continue;
+    if (takes_risks && stops[i].may_be_done && is_in_the_way(changes[i], change)) continue;
+    if (!stops[i].why.empty())
+      return fmt::format("{} {} comes first: {}", base::printable_name(changes[i].shown), changes[i].type,
+                         stops[i].why);
+    // What room is made for may itself be held back: by its owner's record, or by what else is in its way. It is no removal, so that
+    // this goes no deeper.
+    if (makes_room(change, changes[i]))
+      if (std::string by = held_back(changes, i, stops, false); !by.empty()) return by;
+  }
+  return {};
 }
 
 }  // namespace
@@ -29,19 +49,7 @@ bool makes_room(const SetChange& removal, const SetChange& want) {
 }
 
 std::string held_back_by(std::span<const SetChange> changes, std::size_t which, std::span<const Stop> stops) {
-  const SetChange& change = changes[which];
-  for (std::size_t i = 0; i < changes.size(); ++i) {
-    if (i == which || !comes_first(changes[i], change)) continue;
-    // If it is in the way still, the server says so.
-    if (stops[i].may_be_done && is_in_the_way(changes[i], change)) continue;
-    if (!stops[i].why.empty())
-      return fmt::format("{} {} comes first: {}", base::printable_name(changes[i].shown), changes[i].type,
-                         stops[i].why);
-    // What room is made for may itself be held back: by its owner's record. It is no removal, so that this goes no deeper.
-    if (makes_room(change, changes[i]))
-      if (std::string by = held_back_by(changes, i, stops); !by.empty()) return by;
-  }
-  return {};
+  return held_back(changes, which, stops, true);
 }
 
 }  // namespace claviger::doors::externaldns

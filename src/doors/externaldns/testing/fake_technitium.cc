@@ -164,10 +164,10 @@ std::string FakeTechnitium::list_zones(const Node& node) const {
 
 std::string FakeTechnitium::get(const Node& node, const Form& form) const {
   const std::string zone = at(form, "zone");
-  std::string listed =
-      fmt::format(R"({{"name":{0},"type":"SOA","ttl":900,"rData":{{"serial":3,"x":[{{"y":null}}]}}}},
+  std::string listed = fmt::format(
+      R"({{"name":{0},"type":"SOA","ttl":900,"rData":{{"serial":3,"expire":604800,"x":[{{"y":null}}]}}}},
       {{"name":{0},"type":"NS","ttl":900,"rData":{{"nameServer":"ns1"}},"glueRecords":["192.0.2.53"]}})",
-                  quoted(zone));
+      quoted(zone));
   for (const Record& record : zones.at(zone)) {
     if (at(form, "listZone") != "true" && record.name != at(form, "domain")) continue;
     listed += fmt::format(
