@@ -44,8 +44,9 @@ class ApiCaller {
 
   virtual ~ApiCaller() = default;
 
-  // Whatever was answered in time is an answer. kTimeout: `until` has come; kUpstreamFailed: it was cut short; kUnavailable: the gateway
-  // does not take it (it ends, or has no such upstream). After kTimeout and kUpstreamFailed the upstream may have done it all the same.
+  // Whatever was answered in time is an answer. kTimeout: `until` has come; kUpstreamFailed: it was cut short; after these the upstream may
+  // have done it all the same. Nothing was sent: kUnavailable: the gateway does not take it (it is short of something, or has no such
+  // upstream); kCancelled: nor any other from now on.
   virtual net::Task<Result<ApiAnswer>> send(ApiRequest request) = 0;
 };
 

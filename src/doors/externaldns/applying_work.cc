@@ -171,7 +171,10 @@ net::Task<ChangeAnswer> Applying::carry_out(const SetChange& change, const Step&
     if (answer.change != Change::kRefused) ++in_vain_[node_text(node)];
     may_be_done = may_be_done || answer.change == Change::kFailed;
     const bool may_end_otherwise = answer.change == Change::kFailed || answer.change == Change::kNotSent;
-    if (!may_repeat || !may_end_otherwise || loop_.now() + kAgain >= until_) co_return answer;
+    if (!may_repeat || !may_end_otherwise || loop_.now() + kAgain >= until_) {
+      if (may_be_done && !is_sent) answer.change = Change::kFailed;
+      co_return answer;
+    }
     co_await net::Pause(loop_, kAgain);
   }
 }

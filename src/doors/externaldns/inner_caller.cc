@@ -55,7 +55,7 @@ ApiAnswer answer_of(const http::ResponseHead& head) {
 
 // As whoever called has to tell them apart (ApiCaller::send()).
 Error as_told(const Error& error, bool is_stopped, bool is_late) {
-  if (is_stopped) return Error(Code::kUnavailable, Blame::kGateway, "the gateway is stopping");
+  if (is_stopped) return Error(Code::kUpstreamFailed, Blame::kGateway, "the gateway is stopping");
   if (is_late || error.code() == Code::kTimeout || error.code() == Code::kUpstreamTimeout)
     return Error(Code::kTimeout, Blame::kUpstream, "the upstream did not answer in time");
   if (error.code() == Code::kUnavailable || error.code() == Code::kInternal) return error;
@@ -143,7 +143,7 @@ net::Task<Result<ApiAnswer>> InnerCaller::exchange(const ApiRequest& request, co
 }
 
 net::Task<Result<ApiAnswer>> InnerCaller::send(ApiRequest request) {
-  if (stopped_) co_return as_told(Error(Code::kCancelled, Blame::kGateway, "stopped"), true, false);
+  if (stopped_) co_return Error(Code::kCancelled, Blame::kGateway, "the gateway is stopping");
   const auto mount = mounts_.find(request.upstream);
   if (mount == mounts_.end())
     co_return Error::formatted(Code::kUnavailable, Blame::kOperator,

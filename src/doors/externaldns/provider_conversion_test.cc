@@ -190,6 +190,36 @@ TEST_F(ProviderConversionTest, HasTheNewAddressesBeforeThoseOfTheOtherKindGo) {
               ElementsAre("a add www.example.com AAAA 2001:db8::1", "a delete www.example.com A 192.0.2.1"));
 }
 
+TEST_F(ProviderConversionTest, KeepsTheAddressesOfOneKindWhereThoseOfTheOtherCannotBe) {
+  have_address("www.example.com", "a-www.example.com");
+  const Applied applied = apply({.create = {one("www.example.com", "AAAA", {"nonsense"}),
+                                            owner("aaaa-www.example.com", "www.example.com")},
+                                 .remove = {one("www.example.com", "A", {"192.0.2.1"}),
+                                            owner("a-www.example.com", "www.example.com")}});
+  EXPECT_FALSE(applied.is_whole());
+  EXPECT_THAT(server.writes(), IsEmpty());
+}
+
+// It was answered by nobody, and then not let through any more: it may be done, and is told as that.
+TEST_F(ProviderConversionTest, DoesNotForgetThatATryMayHaveBeenDone) {
+  have("www.example.com", "A", "192.0.2.1");
+  options.deadline = std::chrono::milliseconds(800);
+  int tries = 0;
+  server.afterwards = [&tries](std::string_view call) -> std::optional<Result<ApiAnswer>> {
+    if (call.find(" add www") == std::string_view::npos) return std::nullopt;
+    ++tries;
+    return Result<ApiAnswer>(Error(Code::kUpstreamFailed, Blame::kUpstream, "hung up"));
+  };
+  server.instead = [&tries](std::string_view call) -> std::optional<Result<ApiAnswer>> {
+    if (call.find(" add www") == std::string_view::npos || tries == 0) return std::nullopt;
+    return Result<ApiAnswer>(ApiAnswer{.status = 403, .body = {}, .error_code = "denied"});
+  };
+  const Applied applied = apply({.create = {one("www.example.com", "CNAME", {"other.example"})},
+                                 .remove = {one("www.example.com", "A", {"192.0.2.1"})}});
+  EXPECT_EQ(applied.failed, 1U);
+  EXPECT_EQ(applied.left, 0U);
+}
+
 TEST_F(ProviderConversionTest, TakesADeleteForDoneWhoseAnswerWasLost) {
   have("www.example.com", "A", "192.0.2.1");
   server.afterwards = [](std::string_view call) -> std::optional<Result<ApiAnswer>> {

@@ -393,6 +393,18 @@ TEST_F(ProviderFaultsTest, MakesAZoneOnceForAllThatIsWantedInIt) {
   EXPECT_THAT(made_zones, ElementsAre("new.example on a"));
 }
 
+// One that its user may not view there, or that came a moment ago.
+TEST_F(ProviderFaultsTest, MakesNoZoneOnOneNodeThatIsThereOnAnother) {
+  options.upstreams = {"a", "b"};
+  options.zones = {"new.example", "example.com"};
+  options.create_zones = true;
+  server.nodes["b"] = {.zones = {}};
+  server.zones["new.example"] = {};
+  const Applied applied = apply({.create = {one("www.new.example", "A", {"192.0.2.1"})}});
+  EXPECT_EQ(applied.left, 1U);
+  EXPECT_THAT(server.writes(), ElementsAre("a create new.example Primary"));
+}
+
 TEST_F(ProviderFaultsTest, MakesNoZoneToDeleteSomethingInIt) {
   options.zones = {"new.example", "example.com"};
   options.create_zones = true;

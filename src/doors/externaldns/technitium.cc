@@ -226,7 +226,8 @@ net::Task<ChangeAnswer> Technitium::change(Node node, std::string_view path, std
   };
   if (!answer.has_value()) {
     failed(answer.error().what());
-    if (answer.error().code() == Code::kUnavailable) came.change = Change::kStopped;
+    if (answer.error().code() == Code::kUnavailable) came.change = Change::kNotSent;
+    if (answer.error().code() == Code::kCancelled) came.change = Change::kStopped;
     co_return came;
   }
   came.request_id = answer->request_id;

@@ -42,7 +42,7 @@ enum class Change : std::uint8_t {
   kRefused,  // by the server, for good reason: another try would end the same
   kFailed,   // the node, or the way to it: it may be done or not
   kNotSent,  // the gateway did not let it through
-  kStopped,  // the same, and takes no other either: it ends, or has no such upstream
+  kStopped,  // the same, and takes no other either: it ends
 };
 struct ChangeAnswer {
   Change change = Change::kFailed;

@@ -15,11 +15,20 @@ bool is_in_the_way(const SetChange& other, const SetChange& change) {
          (other.record_type == RecordType::kCname) != (change.record_type == RecordType::kCname);
 }
 
+// Addresses of one kind that take over from those of another. Nothing is in the way of either.
+bool takes_over(const SetChange& want, const SetChange& removal) {
+  if (want.name != removal.name || want.is_removal() || !removal.is_removal() || !want.old.empty())
+    return false;
+  return answers_with_addresses(want.record_type) && answers_with_addresses(removal.record_type) &&
+         !makes_room(removal, want);
+}
+
 bool comes_first(const SetChange& other, const SetChange& change) {
   const bool is_its_owner = is_about(other, change) && !other.is_removal() && !change.is_removal();
   const bool is_owned = is_about(change, other) && change.is_removal() == other.is_removal();
   // The last answer of a name is not taken away for one that will not come.
-  return is_its_owner || is_owned || is_in_the_way(other, change) || makes_room(change, other);
+  return is_its_owner || is_owned || is_in_the_way(other, change) || makes_room(change, other) ||
+         takes_over(other, change);
 }
 
 // `takes_risks`: what may be gone is not waited for; if it is in the way still, the server says so, and nothing is lost.

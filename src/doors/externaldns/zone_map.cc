@@ -113,8 +113,8 @@ net::Task<std::optional<MadeZone>> ZoneMap::create(std::string zone, Monotonic u
     }
     if (answer.change == Change::kWasSo) forget();
     else warnings_.push_back(fmt::format("zone {} cannot be made: {}", zone, answer.reason));
-    // Of a call that failed nobody knows whether it was done: another node must not have it as well.
-    if (answer.change == Change::kFailed) break;
+    // It is there, or may be: another node must not have it as well.
+    if (answer.change == Change::kWasSo || answer.change == Change::kFailed) break;
   }
   co_return std::nullopt;
 }
