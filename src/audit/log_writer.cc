@@ -54,6 +54,8 @@ Result<bool> LogWriter::turn(std::span<LaneQueue* const> lanes, Time now) {
   if (was_failing || now >= look_at_space_at_) look_at_space(now);
   // Nothing more is taken while something could not be written: lanes have a limit, this has none.
   const bool was_busy = was_failing || take(lanes, now);
+  // So does what came since they were looked at, and is in no lane any more.
+  if (!pieces_.empty()) pressure_.waits();
   CLV_TRY_VOID(write());
   const bool is_due = is_sync_due(now);
   const bool is_hurried = std::ranges::any_of(lanes, &LaneQueue::is_hurried);

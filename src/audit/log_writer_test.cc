@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <map>
+#include <utility>
 
 #include "audit/saved_state.h"
 #include "audit/testing/log_life.h"
@@ -183,6 +184,21 @@ TEST(LogWriter, TakesNothingMoreWhileAnythingFails) {
   ASSERT_TRUE(life->finish().has_value());
   EXPECT_EQ(life->lane().synced(), life->lane().appended());
   expect_verifies(disk, "after the repair");
+}
+
+// An event that comes between the look into the lanes and the taking out of them: it is in none that the next turn looks into.
+TEST(LogWriter, CountsWhatCameInTheMiddleOfATurnAsWaiting) {
+  MemoryDisk disk;
+  auto life = Life::begin(disk);
+  disk.fail_after(1, true);
+  disk.when_asked_for_space([&life, has_come = false]() mutable {
+    if (!std::exchange(has_come, true)) life->lane().append(event(0));
+  });
+  EXPECT_FALSE(life->turn(2000ms).has_value());
+  EXPECT_FALSE(life->lane().has_events());
+  EXPECT_FALSE(life->turn(1001ms).has_value());
+  EXPECT_TRUE(life->pressure().is_stalled());
+  EXPECT_FALSE(life->lane().has_room(life->now()));
 }
 
 TEST(LogWriter, NeverTellsOfADurableEventThatAPowerCutTakes) {

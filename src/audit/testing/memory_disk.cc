@@ -117,7 +117,10 @@ class MemoryDirectory final : public Disk {
     if (fails) return kBroken;
     return ok();
   }
-  Result<std::uint64_t> free_bytes() override { return disk_.free_bytes_; }
+  Result<std::uint64_t> free_bytes() override {
+    if (disk_.when_asked_) disk_.when_asked_();
+    return disk_.free_bytes_;
+  }
 
  private:
   // What failed may have happened all the same.

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "audit/disk.h"
@@ -31,6 +33,8 @@ class MemoryDisk {
   std::uint64_t operations() const noexcept { return operations_; }
 
   void set_free_bytes(std::uint64_t bytes) noexcept { free_bytes_ = bytes; }
+  // Runs each time somebody asks how many are free.
+  void when_asked_for_space(std::function<void()> run) { when_asked_ = std::move(run); }
 
   // Only what survives is left.
   void lose_power();
@@ -67,6 +71,7 @@ class MemoryDisk {
   std::uint64_t operations_ = 0;
   std::uint64_t fail_at_ = 0;
   std::uint64_t free_bytes_ = UINT64_MAX;
+  std::function<void()> when_asked_;
   bool stays_ = false;
   bool is_broken_ = false;
   bool has_failed_ = false;
