@@ -319,7 +319,7 @@ def test_an_address_that_another_got_locked_out_is_not_kept_locked_out(start):
         for _ in range(4):
             peer.wait_for("Failed to do run once", peer.mark())
         tried = list(stand.node.logins)
-        assert set(tried) == {"blocked"} and len(tried) <= 2, "once with each secret"
+        assert len(tried) <= 2 and tried[-1] == "blocked", "once with each secret, of which the first was wrong besides"
         stand.node.blocked_until = 0
         stand.dns.users[USER] = "fake-password-after-the-lock-out"
         stand.gateway.write_secret("login", f"{USER}:{stand.dns.users[USER]}")
