@@ -193,12 +193,8 @@ def crash_round(gateway, writers, chance, key, kill_at):
 
 def events_in(gateway):
     """Every event of the log on disk. The gateway may run or not."""
-    lines = []
-    for path in sorted(gateway.audit_log.iterdir()):
-        data = path.read_bytes()
-        if data.startswith(b"{"):
-            lines += [json.loads(line) for line in data.splitlines(keepends=True) if line.endswith(b"\n")]
-    return lines
+    return [json.loads(line) for path in sorted(gateway.audit_log.glob("*.jsonl"))
+            for line in path.read_bytes().split(b"\n")[:-1]]
 
 
 def prepare(gateway, upstream):
